@@ -1,0 +1,74 @@
+# Helper functions: one way to declare a room's library, a program, a test and a fuzz target.
+
+find_package(PkgConfig REQUIRED)
+find_package(GTest REQUIRED)
+
+# A Debian library, from its static archive: the programs then start without a run of the dynamic linker through dozens
+# of shared objects, and a companion's memory stays small.
+function(fb_static_pkg target)
+  pkg_check_modules(${target}_PC REQUIRED ${ARGN})
+  add_library(${target} INTERFACE)
+  target_include_directories(${target} SYSTEM INTERFACE ${${target}_PC_INCLUDE_DIRS})
+  target_link_directories(${target} INTERFACE ${${target}_PC_LIBRARY_DIRS})
+  target_link_options(${target} INTERFACE ${FB_PUSH_STATIC})
+  set(libraries ${${target}_PC_STATIC_LIBRARIES})
+  list(REMOVE_DUPLICATES libraries)
+  set(archives)
+  foreach(library IN LISTS libraries)
+    if(library MATCHES "^(absl_.*|seccomp|mnl)$")
+      list(APPEND archives lib${library}.a)
+    endif()
+  endforeach()
+  list(TRANSFORM archives PREPEND "-l:")
+  # The archives need each other in both directions.
+  target_link_libraries(${target} INTERFACE -Wl,--start-group ${archives} -Wl,--end-group pthread)
+endfunction()
+
+fb_static_pkg(fb_absl absl_status absl_statusor absl_strings absl_span absl_flat_hash_map absl_flat_hash_set absl_cleanup)
+fb_static_pkg(fb_seccomp libseccomp)
+fb_static_pkg(fb_mnl libmnl)
+
+# Properties that every target of ours has.
+add_library(fb_base INTERFACE)
+target_compile_features(fb_base INTERFACE cxx_std_20)
+target_include_directories(fb_base INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
+target_compile_options(fb_base INTERFACE -Wall -Wextra -Wno-missing-field-initializers -fno-strict-aliasing)
+if(FORCEBIND_WERROR)
+  target_compile_options(fb_base INTERFACE -Werror)
+endif()
+if(FORCEBIND_SANITIZE)
+  target_compile_options(fb_base INTERFACE -fsanitize=${FORCEBIND_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(fb_base INTERFACE -fsanitize=${FORCEBIND_SANITIZE})
+else()
+  target_compile_options(fb_base INTERFACE -fstack-protector-strong)
+  target_link_options(fb_base INTERFACE -static-libstdc++ -static-libgcc -Wl,-z,relro,-z,now)
+endif()
+
+# fb_library(NAME SOURCES a.cc … USES other rooms and libraries)
+function(fb_library name)
+  cmake_parse_arguments(arg "" "" "SOURCES;USES" ${ARGN})
+  add_library(${name} STATIC ${arg_SOURCES})
+  target_link_libraries(${name} PUBLIC fb_base ${arg_USES})
+endfunction()
+
+# fb_program(NAME SOURCES … USES …): goes to bin/ of the build directory.
+function(fb_program name)
+  cmake_parse_arguments(arg "" "" "SOURCES;USES" ${ARGN})
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE fb_base ${arg_USES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+endfunction()
+
+# fb_test(NAME LABEL unit|netns|root SOURCES … USES …): a GoogleTest program; each case is a ctest of its own, with the label.
+function(fb_test name)
+  cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;USES" ${ARGN})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 60)
+  endif()
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE fb_base ${arg_USES} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE FORCEBIND_BIN_DIR="${PROJECT_BINARY_DIR}/bin")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  include(GoogleTest)
+  gtest_discover_tests(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT} DISCOVERY_TIMEOUT 60)
+endfunction()

@@ -1,0 +1,65 @@
+// service_policy: what a profile says, as values. Filled by config/profile_file and the command line, carried to the
+// supervisor by wire/, read by core/bind_policy.
+#ifndef FORCEBIND_CORE_SERVICE_POLICY_H_
+#define FORCEBIND_CORE_SERVICE_POLICY_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/endpoint.h"
+
+namespace forcebind {
+
+// What becomes of new connections to a published port once its listener is gone.
+enum class WhenGone : uint8_t {
+  kFallThrough = 0,  // the kernel's own lookup goes on, as if nothing had been published
+  kRefuse = 1,       // the packet is dropped: nobody else on this host gets it
+};
+
+// One published port.
+struct Publication {
+  Protocol protocol = Protocol::kTcp;
+  uint16_t port = 0;
+  // The public addresses on which it answers; empty = every address that is not private.
+  std::vector<Prefix> on;
+  // Keep strangers from taking the port on a specific address while it is published.
+  bool guard = true;
+  WhenGone when_gone = WhenGone::kFallThrough;
+
+  friend bool operator==(const Publication&, const Publication&) = default;
+};
+
+// At most one private address per family.
+struct PrivateAddresses {
+  std::optional<IpAddress> v4;
+  std::optional<IpAddress> v6;
+
+  // True for v4, its IPv4-mapped form, and v6.
+  bool Contains(const IpAddress& address) const;
+  friend bool operator==(const PrivateAddresses&, const PrivateAddresses&) = default;
+};
+
+struct ServicePolicy {
+  std::string name;
+  PrivateAddresses addresses;  // empty: derived from the name
+  std::vector<Publication> publish;
+  // Ports that the service may bind besides the published ones; absent = any, empty = none.
+  std::optional<std::vector<PortRange>> allow;
+  bool egress = true;      // a UDP bind of the wildcard with port 0 stays on the wildcard
+  bool multicast = false;  // UDP binds of multicast and broadcast addresses are let through
+  bool unix_sockets = true;
+  // AF_* numbers that socket() may be called with.
+  std::vector<int> families;
+
+  const Publication* FindPublication(Protocol protocol, uint16_t port) const;
+  bool AllowsPort(Protocol protocol, uint16_t port) const;  // published or allowed; port 0 always
+};
+
+// A service's name: 1 to 63 characters of [A-Za-z0-9._-], beginning with a letter or a digit.
+inline constexpr size_t kMaxServiceNameLength = 63;
+bool IsServiceName(const std::string& name);
+
+}  // namespace forcebind
+
+#endif  // FORCEBIND_CORE_SERVICE_POLICY_H_

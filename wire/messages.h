@@ -1,0 +1,120 @@
+// messages: what a companion or a command says to the supervisor over its SOCK_SEQPACKET socket, and the answers.
+//
+// THEORY OF OPERATION
+//   One message is one packet: a header (magic, version, type) and a body of fixed-order fields, little-endian, strings and
+//   lists with a length in front. Decode() accepts exactly what Encode() writes: a length over its bound, a value outside
+//   its enum, a byte too many or too few are errors. The peer's identity is never in a message: it is SO_PEERCRED's.
+//
+//   A companion keeps one connection for its life: Hello → Welcome, then for each listener of its service
+//   (a published port)  Claim → Result, the bind or listen itself, Listener with the socket → Result
+//   (any other)         Listener with the socket, nothing awaited
+//   and the end of the connection is the end of the service. A command connects, asks one question, and leaves.
+//
+// LIMITS   kMaxMessageSize bytes, kMaxPublications publications, kMaxPrefixes prefixes each, one fd per message.
+// THREADS  Pure functions.
+// Tested by tests/unit/wire/messages_test.cc and fuzzed by tests/fuzz/messages_fuzz.cc.
+#ifndef FORCEBIND_WIRE_MESSAGES_H_
+#define FORCEBIND_WIRE_MESSAGES_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "core/endpoint.h"
+#include "core/service_policy.h"
+
+namespace forcebind::wire {
+
+inline constexpr uint16_t kVersion = 1;
+inline constexpr size_t kMaxMessageSize = 16384;
+inline constexpr size_t kMaxPublications = 256;
+inline constexpr size_t kMaxPrefixes = 32;
+inline constexpr size_t kMaxTextLength = 512;
+
+// companion → supervisor, first message. Answered by Welcome, or by Result with an errno.
+struct Hello {
+  std::string name;
+  int32_t pid = 0;  // the service's first process, as the companion sees it; for display
+  // Addresses that the profile names. Absent ones are assigned by the supervisor from the name.
+  PrivateAddresses addresses;
+  std::vector<Publication> publish;
+  std::vector<std::string> walls;
+  // True when the companion comes back after the supervisor went away.
+  bool resumed = false;
+  friend bool operator==(const Hello&, const Hello&) = default;
+};
+
+// companion → supervisor: may the service take this published port? Answered by Result. A claim is held until the
+// Listener message that follows it, or the end of the connection.
+struct Claim {
+  Protocol protocol = Protocol::kTcp;
+  Endpoint target;  // the private endpoint it will be bound to
+  bool dual_stack = false;
+  friend bool operator==(const Claim&, const Claim&) = default;
+};
+
+// companion → supervisor, with the socket attached: a listener (TCP) or bound socket (UDP) that now exists.
+struct Listener {
+  Protocol protocol = Protocol::kTcp;
+  Endpoint requested;       // what the service asked for; 0.0.0.0 or :: and port 0 for listen() without bind()
+  bool published = false;   // publish it, and answer with Result; otherwise it is for `status` (and a dual-stack socket's
+                            // way to its ULA), and nothing is answered
+  bool dual_stack = false;
+  bool egress = false;      // a client's socket left on the wildcard
+  friend bool operator==(const Listener&, const Listener&) = default;
+};
+
+// companion → supervisor: what it has done since the last one. Nothing is answered.
+struct Counters {
+  // By verdict, in the order of notify/verdict_counters.h.
+  std::vector<uint64_t> verdicts;
+  // Notifications answered within 2^i microseconds (i = 0 … n-1); the last bucket takes the rest.
+  std::vector<uint64_t> latency_us_log2;
+  friend bool operator==(const Counters&, const Counters&) = default;
+};
+
+// command → supervisor. Answered by Document, or by Result with an errno.
+struct StatusRequest {
+  friend bool operator==(const StatusRequest&, const StatusRequest&) = default;
+};
+struct ExplainRequest {
+  Protocol protocol = Protocol::kTcp;
+  Endpoint endpoint;
+  friend bool operator==(const ExplainRequest&, const ExplainRequest&) = default;
+};
+
+// supervisor → companion.
+struct Welcome {
+  PrivateAddresses addresses;
+  std::string backend;
+  friend bool operator==(const Welcome&, const Welcome&) = default;
+};
+
+// supervisor → anyone. `error` is 0 or an errno value that may be handed to the service as it is.
+struct Result {
+  int32_t error = 0;
+  std::string text;  // for people; at most kMaxTextLength bytes, longer ones are cut by Encode
+  friend bool operator==(const Result&, const Result&) = default;
+};
+
+// supervisor → command, with a sealed memfd attached that holds a JSON text.
+struct Document {
+  friend bool operator==(const Document&, const Document&) = default;
+};
+
+using Message = std::variant<Hello, Claim, Listener, Counters, StatusRequest, ExplainRequest, Welcome, Result, Document>;
+
+// REQUIRES: every list and string of `message` within the bounds above (but Result::text, see there).
+std::vector<uint8_t> Encode(const Message& message);
+
+// INVALID_ARGUMENT for what is not a message; FAILED_PRECONDITION for a message of another version, with both versions in
+// the text (the header's layout never changes, so that versions can tell each other).
+absl::StatusOr<Message> Decode(absl::Span<const uint8_t> bytes);
+
+}  // namespace forcebind::wire
+
+#endif  // FORCEBIND_WIRE_MESSAGES_H_
