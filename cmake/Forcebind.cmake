@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # Helper functions: one way to declare a room's library, a program, a test and a fuzz target.
 
 find_package(PkgConfig REQUIRED)

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // profile_file: a service's profile, read from TOML. forcebind-profile(5) is the format's manual.
 //
 // Every error is INVALID_ARGUMENT (or NOT_FOUND for a profile that does not exist) with "FILE:LINE:COLUMN: " in front and

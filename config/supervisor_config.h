@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // supervisor_config: the supervisor's configuration, read from TOML. forcebind-supervisor(8) is the format's manual.
 // Errors are as in profile_file.h.
 //

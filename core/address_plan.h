@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // address_plan: from a service's name to its private addresses. A hash of the name picks the address, so that every
 // machine and every supervisor comes to the same one; whoever assigns addresses for several services (the supervisor)
 // resolves collisions by trying the next candidate.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // bind_policy: what becomes of one bind() or listen(), as a pure function of what the service asked for, what its
 // socket is, and what its profile allows. The errnos and their order are those of the kernel's own
 // net/ipv4/af_inet.c:__inet_bind and net/ipv6/af_inet6.c:__inet6_bind.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // endpoint: the addresses, prefixes, ports and protocols that every room speaks of.
 //
 // Pure values: no system call, no ownership. Ports and IPv4 addresses are in host order; network order exists only

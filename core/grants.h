@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // grants: who may publish what. Root may publish anything; anybody else only what a grant says.
 //
 // Tested by tests/unit/core/grants_test.cc.

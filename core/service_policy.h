@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // service_policy: what a profile says, as values. Filled by config/profile_file and the command line, carried to the
 // supervisor by wire/, read by core/bind_policy.
 #ifndef FORCEBIND_CORE_SERVICE_POLICY_H_

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // backend: how a private socket is made to answer on public addresses. hook_b is the one for stock kernels; hook_d (a
 // patched kernel) and reuseport (no BPF) are to stand behind the same interface and pass the same conformance table,
 // tests/conformance/.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // messages: what a companion or a command says to the supervisor over its SOCK_SEQPACKET socket, and the answers.
 //
 // THEORY OF OPERATION
