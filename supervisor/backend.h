@@ -19,27 +19,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "core/endpoint.h"
+#include "core/route.h"
 
 namespace forcebind {
-
-using GroupId = uint32_t;
-inline constexpr GroupId kNobody = 0xffffffff;
-
-struct RouteKey {
-  Protocol protocol = Protocol::kTcp;
-  uint16_t port = 0;
-  Prefix on;
-  friend auto operator<=>(const RouteKey&, const RouteKey&) = default;
-};
-
-struct Route {
-  RouteKey key;
-  GroupId group = kNobody;
-  bool guard = false;
-  bool refuse_when_gone = false;
-  friend bool operator==(const Route&, const Route&) = default;
-};
 
 struct GroupCounters {
   uint64_t dispatched = 0;    // packets given to a socket of the group; for TCP, new connections
