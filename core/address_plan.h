@@ -23,9 +23,9 @@ Prefix DefaultPool();
 // A /48 below fd00::/8 from 40 random bits (RFC 4193, 3.2.1).
 Prefix UlaPrefix(const std::array<uint8_t, 5>& global_id);
 
-// The `attempt`-th candidate (0, 1, 2, …) for `name`. The hash is FNV-1a 64 of the name and the attempt, stable for ever.
-// Network and broadcast-like addresses (.0 and .255 of any /24, the interface id 0) are never given out.
-// The IPv6 address has the same low 32 - pool.length bits behind `ula`, so that the two can be matched by eye.
+// The `attempt`-th candidate (0, 1, 2, …) for `name`. The hash is FNV-1a 64 of the name and the attempt, stable for
+// ever. Network and broadcast-like addresses (.0 and .255 of any /24, the interface id 0) are never given out. The IPv6
+// address has the same low 32 - pool.length bits behind `ula`, so that the two can be matched by eye.
 PrivateAddresses AddressesFor(const std::string& name, uint32_t attempt, const Prefix& pool,
                               const std::optional<Prefix>& ula);
 

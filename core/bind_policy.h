@@ -24,13 +24,13 @@ struct SocketFacts {
   int type = 0;      // SO_TYPE
   int protocol = 0;  // SO_PROTOCOL
   bool v6only = false;
-  bool bound = false;            // has a local port, or a local address other than the wildcard
-  bool nonlocal_bind = false;    // IP_FREEBIND or IP_TRANSPARENT
-  bool foreign_netns = false;    // the socket belongs to another network namespace than forcebind
+  bool bound = false;          // has a local port, or a local address other than the wildcard
+  bool nonlocal_bind = false;  // IP_FREEBIND or IP_TRANSPARENT
+  bool foreign_netns = false;  // the socket belongs to another network namespace than forcebind
 };
 
-// The kernel's answers that Decide() may need. Each is asked at most once, and only where the answer matters, since each
-// costs system calls.
+// The kernel's answers that Decide() may need. Each is asked at most once, and only where the answer matters, since
+// each costs system calls.
 class HostFacts {
  public:
   virtual ~HostFacts() = default;
@@ -48,7 +48,7 @@ struct AsRequested {};
 struct Rewrite {
   Endpoint requested;
   Endpoint target;
-  bool dual_stack = false;  // the IPv4-mapped private address of a socket that serves IPv6 as well
+  bool dual_stack = false;                   // the IPv4-mapped private address of a socket that serves IPv6 as well
   const Publication* publication = nullptr;  // into the policy; null = not published
 };
 

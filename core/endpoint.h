@@ -44,6 +44,10 @@ class IpAddress {
     address.bytes_ = bytes;
     return address;
   }
+  static constexpr IpAddress FromBytes(Family family, const std::array<uint8_t, 16>& bytes) {
+    if (family == Family::kIpv6) return V6(bytes);
+    return V4(static_cast<uint32_t>(bytes[0]) << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3]);
+  }
   // Accepts what inet_pton(3) accepts, without brackets and without a zone. INVALID_ARGUMENT names the text.
   static absl::StatusOr<IpAddress> Parse(absl::string_view text);
 
@@ -90,7 +94,8 @@ struct Endpoint {
   friend auto operator<=>(const Endpoint&, const Endpoint&) = default;
 };
 
-// A network: "192.0.2.0/24", "2001:db8::/32". A bare address is a prefix of its full length. Host bits must be zero.
+// A network: "192.0.2.0/24", "2001:db8::/32". A bare address is a prefix of its full length. Host bits must be zero; a
+// prefix of ::ffff:0:0/96 or within it is refused: the addresses that it means are IPv4 addresses here.
 struct Prefix {
   IpAddress base;
   int length = 0;
@@ -99,7 +104,8 @@ struct Prefix {
   // The prefix that holds every address of the family.
   static Prefix All(Family family);
   static Prefix Host(const IpAddress& address);
-  bool Contains(const IpAddress& address) const;  // false for the other family
+  bool IsValid() const;                           // a length that the family has, no host bits, not IPv4-mapped
+  bool Contains(const IpAddress& address) const;  // false for the other family. REQUIRES: IsValid().
   std::string ToString() const;
   friend auto operator<=>(const Prefix&, const Prefix&) = default;
 };

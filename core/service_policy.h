@@ -4,10 +4,12 @@
 #ifndef FORCEBIND_CORE_SERVICE_POLICY_H_
 #define FORCEBIND_CORE_SERVICE_POLICY_H_
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "core/endpoint.h"
 
 namespace forcebind {
@@ -17,6 +19,11 @@ enum class WhenGone : uint8_t {
   kFallThrough = 0,  // the kernel's own lookup goes on, as if nothing had been published
   kRefuse = 1,       // the packet is dropped: nobody else on this host gets it
 };
+
+// What one service may publish. A Hello with all of it still fits into one message of wire/.
+inline constexpr size_t kMaxPublications = 256;
+inline constexpr size_t kMaxPrefixes = 32;        // of one publication
+inline constexpr size_t kMaxPrefixesInAll = 512;  // of all publications together
 
 // One published port.
 struct Publication {
@@ -40,6 +47,12 @@ struct PrivateAddresses {
   bool Contains(const IpAddress& address) const;
   friend bool operator==(const PrivateAddresses&, const PrivateAddresses&) = default;
 };
+
+// Adds `address` for its family. INVALID_ARGUMENT if it is not in the private range, or the family has one already.
+absl::Status AddPrivateAddress(const IpAddress& address, PrivateAddresses* addresses);
+
+// Adds `publication`. INVALID_ARGUMENT if its port is published already, or one of the limits above would be passed.
+absl::Status AddPublication(const Publication& publication, std::vector<Publication>* publish);
 
 struct ServicePolicy {
   std::string name;

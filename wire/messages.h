@@ -2,16 +2,17 @@
 // messages: what a companion or a command says to the supervisor over its SOCK_SEQPACKET socket, and the answers.
 //
 // THEORY OF OPERATION
-//   One message is one packet: a header (magic, version, type) and a body of fixed-order fields, little-endian, strings and
-//   lists with a length in front. Decode() accepts exactly what Encode() writes: a length over its bound, a value outside
-//   its enum, a byte too many or too few are errors. The peer's identity is never in a message: it is SO_PEERCRED's.
+//   One message is one packet: a header (magic, version, type) and a body of fixed-order fields, little-endian, strings
+//   and lists with a length in front. Decode() accepts exactly what Encode() writes: a length over its bound, a value
+//   outside its enum, a byte too many or too few are errors. The peer's identity is never in a message: it is
+//   SO_PEERCRED's.
 //
 //   A companion keeps one connection for its life: Hello → Welcome, then for each listener of its service
 //   (a published port)  Claim → Result, the bind or listen itself, Listener with the socket → Result
 //   (any other)         Listener with the socket, nothing awaited
 //   and the end of the connection is the end of the service. A command connects, asks one question, and leaves.
 //
-// LIMITS   kMaxMessageSize bytes, kMaxPublications publications, kMaxPrefixes prefixes each, one fd per message.
+// LIMITS   kMaxMessageSize bytes, one fd per message, the kMax… below and in core/service_policy.h.
 // THREADS  Pure functions.
 // Tested by tests/unit/wire/messages_test.cc and fuzzed by tests/fuzz/messages_fuzz.cc.
 #ifndef FORCEBIND_WIRE_MESSAGES_H_
@@ -32,9 +33,10 @@ namespace forcebind::wire {
 
 inline constexpr uint16_t kVersion = 1;
 inline constexpr size_t kMaxMessageSize = 16384;
-inline constexpr size_t kMaxPublications = 256;
-inline constexpr size_t kMaxPrefixes = 32;
 inline constexpr size_t kMaxTextLength = 512;
+inline constexpr size_t kMaxWalls = 8;
+inline constexpr size_t kMaxNameLength = 32;  // of a wall, of a backend
+inline constexpr size_t kMaxCounters = 64;    // verdicts, and latency buckets
 
 // companion → supervisor, first message. Answered by Welcome, or by Result with an errno.
 struct Hello {
@@ -61,11 +63,11 @@ struct Claim {
 // companion → supervisor, with the socket attached: a listener (TCP) or bound socket (UDP) that now exists.
 struct Listener {
   Protocol protocol = Protocol::kTcp;
-  Endpoint requested;       // what the service asked for; 0.0.0.0 or :: and port 0 for listen() without bind()
-  bool published = false;   // publish it, and answer with Result; otherwise it is for `status` (and a dual-stack socket's
-                            // way to its ULA), and nothing is answered
+  Endpoint requested;      // what the service asked for; 0.0.0.0 or :: and port 0 for listen() without bind()
+  bool published = false;  // publish it, and answer with Result; otherwise it is for `status` (and a dual-stack
+                           // socket's way to its ULA), and nothing is answered
   bool dual_stack = false;
-  bool egress = false;      // a client's socket left on the wildcard
+  bool egress = false;  // a client's socket left on the wildcard
   friend bool operator==(const Listener&, const Listener&) = default;
 };
 
@@ -107,13 +109,16 @@ struct Document {
   friend bool operator==(const Document&, const Document&) = default;
 };
 
-using Message = std::variant<Hello, Claim, Listener, Counters, StatusRequest, ExplainRequest, Welcome, Result, Document>;
+using Message =
+    std::variant<Hello, Claim, Listener, Counters, StatusRequest, ExplainRequest, Welcome, Result, Document>;
 
-// REQUIRES: every list and string of `message` within the bounds above (but Result::text, see there).
+// REQUIRES: every list and string of `message` within the bounds above and those of core/service_policy.h (but
+// Result::text, see there), names that are IsServiceName(), prefixes that are IsValid(), addresses of their place's
+// family. Such a message is at most kMaxMessageSize long.
 std::vector<uint8_t> Encode(const Message& message);
 
-// INVALID_ARGUMENT for what is not a message; FAILED_PRECONDITION for a message of another version, with both versions in
-// the text (the header's layout never changes, so that versions can tell each other).
+// INVALID_ARGUMENT for what is not a message; FAILED_PRECONDITION for a message of another version, with both versions
+// in the text (the header's layout never changes, so that versions can tell each other).
 absl::StatusOr<Message> Decode(absl::Span<const uint8_t> bytes);
 
 }  // namespace forcebind::wire

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/service_policy.h"
+
+#include <algorithm>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+
+namespace forcebind {
+namespace {
+
+std::string PortName(const Publication& publication) {
+  return absl::StrCat(ToString(publication.protocol), "/", publication.port);
+}
+
+bool IsNameCharacter(char c) {
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
+}
+
+}  // namespace
+
+bool PrivateAddresses::Contains(const IpAddress& address) const {
+  const IpAddress plain = address.Unmapped();
+  return plain.is_v4() ? v4 == plain : v6 == plain;
+}
+
+absl::Status AddPrivateAddress(const IpAddress& address, PrivateAddresses* addresses) {
+  if (!address.IsPrivateRange()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(address.ToString(), " is not a private address: it must be in 127.0.0.0/8 or in fd00::/8"));
+  }
+  std::optional<IpAddress>& place = address.is_v4() ? addresses->v4 : addresses->v6;
+  if (place) {
+    return absl::InvalidArgumentError(absl::StrCat(address.ToString(), " is a second ",
+                                                   address.is_v4() ? "IPv4" : "IPv6", " address, after ",
+                                                   place->ToString(), ": there can be one of each family"));
+  }
+  place = address;
+  return absl::OkStatus();
+}
+
+absl::Status AddPublication(const Publication& publication, std::vector<Publication>* publish) {
+  size_t prefixes = publication.on.size();
+  for (const Publication& other : *publish) {
+    if (other.protocol == publication.protocol && other.port == publication.port) {
+      return absl::InvalidArgumentError(absl::StrCat(PortName(publication), " is published twice"));
+    }
+    prefixes += other.on.size();
+  }
+  if (publish->size() == kMaxPublications) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(PortName(publication), " is one too many: a service can publish ", kMaxPublications, " ports"));
+  }
+  if (publication.on.size() > kMaxPrefixes || prefixes > kMaxPrefixesInAll) {
+    return absl::InvalidArgumentError(absl::StrCat(PortName(publication), " has too many prefixes: ", kMaxPrefixes,
+                                                   " for one port, ", kMaxPrefixesInAll, " for a service"));
+  }
+  publish->push_back(publication);
+  return absl::OkStatus();
+}
+
+const Publication* ServicePolicy::FindPublication(Protocol protocol, uint16_t port) const {
+  const auto found = std::find_if(publish.begin(), publish.end(), [&](const Publication& publication) {
+    return publication.protocol == protocol && publication.port == port;
+  });
+  return found == publish.end() ? nullptr : &*found;
+}
+
+bool ServicePolicy::AllowsPort(Protocol protocol, uint16_t port) const {
+  if (port == 0 || !allow || FindPublication(protocol, port) != nullptr) return true;
+  return std::any_of(allow->begin(), allow->end(),
+                     [&](const PortRange& range) { return range.Contains(protocol, port); });
+}
+
+bool IsServiceName(const std::string& name) {
+  return !name.empty() && name.size() <= kMaxServiceNameLength &&
+         absl::ascii_isalnum(static_cast<unsigned char>(name[0])) &&
+         std::all_of(name.begin(), name.end(), IsNameCharacter);
+}
+
+}  // namespace forcebind
