@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/seccomp_notify.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "sys/errno_status.h"
+
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#endif
+#ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#endif
+
+namespace forcebind {
+namespace {
+
+int Seccomp(unsigned operation, unsigned flags, void* argument) {
+  return static_cast<int>(syscall(SYS_seccomp, operation, flags, argument));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SeccompNotify>> SeccompNotify::Create(UniqueFd notify_fd) {
+  seccomp_notif_sizes sizes = {};
+  if (Seccomp(SECCOMP_GET_NOTIF_SIZES, 0, &sizes) != 0) return ErrnoStatus(errno, "ask for seccomp's notification sizes");
+  ioctl(notify_fd.get(), SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
+  const size_t request = std::max<size_t>(sizes.seccomp_notif, sizeof(seccomp_notif));
+  const size_t response = std::max<size_t>(sizes.seccomp_notif_resp, sizeof(seccomp_notif_resp));
+  return std::unique_ptr<SeccompNotify>(new SeccompNotify(std::move(notify_fd), request, response));
+}
+
+int SeccompNotify::Receive(Notification* notification) {
+  // The kernel refuses a buffer that is not zero (EINVAL).
+  memset(request_.data(), 0, request_.size());
+  if (ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_RECV, request_.data()) != 0) return errno;
+  seccomp_notif request;
+  memcpy(&request, request_.data(), sizeof(request));
+  notification->id = request.id;
+  notification->tid = static_cast<pid_t>(request.pid);
+  notification->arch = request.data.arch;
+  notification->number = request.data.nr;
+  std::copy(std::begin(request.data.args), std::end(request.data.args), notification->args);
+  return 0;
+}
+
+bool SeccompNotify::IsAlive(uint64_t id) { return ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0; }
+
+int SeccompNotify::Reply(uint64_t id, int error) {
+  memset(response_.data(), 0, response_.size());
+  seccomp_notif_resp response = {.id = id, .val = 0, .error = -error, .flags = 0};
+  memcpy(response_.data(), &response, sizeof(response));
+  return ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_SEND, response_.data()) == 0 ? 0 : errno;
+}
+
+absl::StatusOr<UniqueFd> LoadFilterWithListener(absl::Span<const sock_filter> program) {
+  sock_fprog filter = {.len = static_cast<unsigned short>(program.size()),
+                       .filter = const_cast<sock_filter*>(program.data())};
+  const unsigned flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+  int fd = Seccomp(SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &filter);
+  if (fd < 0 && errno == EINVAL) fd = Seccomp(SECCOMP_SET_MODE_FILTER, flags, &filter);
+  if (fd >= 0) return UniqueFd(fd);
+  if (errno == EBUSY) {
+    return absl::FailedPreconditionError(
+        "this process is watched by another seccomp notifier (a container runtime, or another forcebind), and the kernel "
+        "allows one: start forcebind outside of it");
+  }
+  return ErrnoStatus(errno, "load the seccomp filter");
+}
+
+}  // namespace forcebind

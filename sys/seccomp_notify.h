@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// seccomp_notify: the kernel's user-notification device (seccomp_unotify(2)): receive a stopped call, ask whether it is
+// still there, answer it. Behind an interface, so that tests can play a kernel that dies at any step.
+//
+// There is no way to answer CONTINUE: the kernel would then read the service's memory a second time.
+#ifndef FORCEBIND_SYS_SECCOMP_NOTIFY_H_
+#define FORCEBIND_SYS_SECCOMP_NOTIFY_H_
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "sys/unique_fd.h"
+
+namespace forcebind {
+
+// One stopped call.
+struct Notification {
+  uint64_t id = 0;
+  pid_t tid = 0;      // the thread, in this process's pid namespace; 0 if it cannot be seen from here
+  uint32_t arch = 0;  // AUDIT_ARCH_*
+  int number = 0;     // __NR_*, of that architecture
+  uint64_t args[6] = {};
+};
+
+class NotifyDevice {
+ public:
+  virtual ~NotifyDevice() = default;
+  // To poll(2): POLLIN = a call waits, POLLHUP = the last filtered task is gone.
+  virtual int fd() const = 0;
+  // 0, or ENOENT (the target went away meanwhile: a normal outcome), EINTR, EAGAIN.
+  virtual int Receive(Notification* notification) = 0;
+  // False when the target is gone, or has been interrupted: what was read of it means nothing.
+  virtual bool IsAlive(uint64_t id) = 0;
+  // The call returns 0 (error == 0) or -1 with errno `error`. 0, or ENOENT.
+  virtual int Reply(uint64_t id, int error) = 0;
+};
+
+class SeccompNotify : public NotifyDevice {
+ public:
+  // Asks the kernel for the sizes of its structures (they may be larger than those that this was compiled with), and for
+  // synchronous wake-ups (Linux 6.6), which need no answer.
+  static absl::StatusOr<std::unique_ptr<SeccompNotify>> Create(UniqueFd notify_fd);
+
+  int fd() const override { return fd_.get(); }
+  int Receive(Notification* notification) override;
+  bool IsAlive(uint64_t id) override;
+  int Reply(uint64_t id, int error) override;
+
+ private:
+  SeccompNotify(UniqueFd fd, size_t request_size, size_t response_size)
+      : fd_(std::move(fd)), request_(request_size), response_(response_size) {}
+
+  UniqueFd fd_;
+  std::vector<uint8_t> request_;
+  std::vector<uint8_t> response_;
+};
+
+// Loads a filter into this thread with a notification fd (close-on-exec), with WAIT_KILLABLE_RECV where the kernel has it
+// (5.19). FAILED_PRECONDITION: another notifier is installed already (EBUSY).
+absl::StatusOr<UniqueFd> LoadFilterWithListener(absl::Span<const sock_filter> program);
+
+}  // namespace forcebind
+
+#endif  // FORCEBIND_SYS_SECCOMP_NOTIFY_H_

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sys/stand_in.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+#include "sys/unique_fd.h"
+
+namespace forcebind {
+namespace {
+
+struct CapabilitySets {
+  __user_cap_data_struct data[2] = {};
+  uint64_t effective() const { return data[0].effective | uint64_t{data[1].effective} << 32; }
+  uint64_t permitted() const { return data[0].permitted | uint64_t{data[1].permitted} << 32; }
+};
+
+int GetOwnCapabilities(CapabilitySets* sets) {
+  __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  return syscall(SYS_capget, &header, sets->data) == 0 ? 0 : errno;
+}
+
+int SetOwnEffective(uint64_t effective) {
+  CapabilitySets sets;
+  if (const int error = GetOwnCapabilities(&sets)) return error;
+  effective &= sets.permitted();
+  sets.data[0].effective = static_cast<uint32_t>(effective);
+  sets.data[1].effective = static_cast<uint32_t>(effective >> 32);
+  __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  return syscall(SYS_capset, &header, sets.data) == 0 ? 0 : errno;
+}
+
+// The task's view of the file system, opened before anything of it is taken on.
+struct Directories {
+  UniqueFd root, cwd, mount_namespace;  // root is invalid where it is our own
+};
+
+bool SameFile(int fd, const char* path) {
+  struct stat a, b;
+  return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+int OpenDirectories(pid_t tid, Directories* out) {
+  const std::string proc = absl::StrCat("/proc/", tid);
+  out->cwd.reset(open((proc + "/cwd").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!out->cwd.valid()) return errno;
+  UniqueFd root(open((proc + "/root").c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!root.valid()) return errno;
+  const bool own_mounts = InOwnNamespace(tid, "mnt");
+  if (!own_mounts) {
+    out->mount_namespace.reset(open((proc + "/ns/mnt").c_str(), O_RDONLY | O_CLOEXEC));
+    if (!out->mount_namespace.valid()) return errno;
+  }
+  if (!own_mounts || !SameFile(root.get(), "/")) out->root = std::move(root);
+  return 0;
+}
+
+int EnterDirectories(const Directories& directories) {
+  if (directories.mount_namespace.valid() && setns(directories.mount_namespace.get(), CLONE_NEWNS) != 0) return errno;
+  if (directories.root.valid() && (fchdir(directories.root.get()) != 0 || chroot(".") != 0)) return errno;
+  return fchdir(directories.cwd.get()) == 0 ? 0 : errno;
+}
+
+int TakeCredentials(const TaskIdentity& identity) {
+  if (HasOwnCredentials(identity)) return 0;
+  prctl(PR_SET_KEEPCAPS, 1);
+  if (setgroups(identity.groups.size(), identity.groups.data()) != 0) return errno;
+  if (setresgid(identity.rgid, identity.egid, identity.sgid) != 0) return errno;
+  if (setresuid(identity.ruid, identity.euid, identity.suid) != 0) return errno;
+  if (const int error = SetOwnEffective(~uint64_t{0})) return error;
+  setfsgid(identity.fsgid);
+  setfsuid(identity.fsuid);
+  return SetOwnEffective(identity.effective_caps);
+}
+
+}  // namespace
+
+bool HasOwnCredentials(const TaskIdentity& identity) {
+  uid_t ruid, euid, suid;
+  gid_t rgid, egid, sgid;
+  getresuid(&ruid, &euid, &suid);
+  getresgid(&rgid, &egid, &sgid);
+  if (ruid != identity.ruid || euid != identity.euid || suid != identity.suid || euid != identity.fsuid) return false;
+  if (rgid != identity.rgid || egid != identity.egid || sgid != identity.sgid || egid != identity.fsgid) return false;
+  std::vector<gid_t> groups(identity.groups.size() + 1);
+  const int count = getgroups(static_cast<int>(groups.size()), groups.data());
+  if (count < 0) return false;
+  groups.resize(static_cast<size_t>(count));
+  CapabilitySets sets;
+  return groups == identity.groups && GetOwnCapabilities(&sets) == 0 && sets.effective() == identity.effective_caps;
+}
+
+int CallAs(pid_t tid, const TaskIdentity& identity, absl::FunctionRef<int()> call) {
+  Directories directories;
+  if (const int error = OpenDirectories(tid, &directories)) return error == ENOENT ? ESRCH : error;
+  const pid_t child = fork();
+  if (child < 0) return errno;
+  if (child == 0) {
+    int error = EnterDirectories(directories);
+    if (error == 0) error = TakeCredentials(identity);
+    umask(identity.umask);
+    _exit(error != 0 ? error : call());
+  }
+  int status;
+  while (waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return errno;
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+}
+
+}  // namespace forcebind

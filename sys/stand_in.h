@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// stand_in: makes one system call as another task would: with its user, groups, capabilities, umask, working directory,
+// root and mount namespace. For the calls whose outcome depends on who makes them: bind() of a path in AF_UNIX (unix(7)),
+// bind() of a multicast group in AF_NETLINK.
+//
+// THEORY OF OPERATION
+//   A forked child takes all of the task's identity on, for good, makes the call, and leaves with the call's errno as its
+//   exit status. Nothing has to be undone, and nothing of this process is ever somebody else's.
+#ifndef FORCEBIND_SYS_STAND_IN_H_
+#define FORCEBIND_SYS_STAND_IN_H_
+
+#include <sys/types.h>
+
+#include "absl/functional/function_ref.h"
+#include "sys/target.h"
+
+namespace forcebind {
+
+// Runs `call` in a child that has become thread `tid`; returns the errno that `call` returned, or that of the step that
+// could not be taken (EPERM: this process lacks the right to become that task).
+// REQUIRES: this process has one thread. `call` is async-signal-safe.
+int CallAs(pid_t tid, const TaskIdentity& identity, absl::FunctionRef<int()> call);
+
+// True if this process's own user, groups and capabilities are the task's, so that a call which depends on nothing else
+// may be made directly.
+bool HasOwnCredentials(const TaskIdentity& identity);
+
+}  // namespace forcebind
+
+#endif  // FORCEBIND_SYS_STAND_IN_H_
