@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// call_decoder: what a stopped system call is, in the ABI that it was made in.
+//
+// Tested by tests/unit/notify/call_decoder_test.cc.
+#ifndef FORCEBIND_NOTIFY_CALL_DECODER_H_
+#define FORCEBIND_NOTIFY_CALL_DECODER_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/functional/function_ref.h"
+#include "notify/traced_syscalls.h"
+#include "sys/seccomp_notify.h"
+
+namespace forcebind {
+
+struct Call {
+  CallKind kind = CallKind::kBind;
+  int fd = -1;
+  uint64_t address = 0;    // bind: where the sockaddr lies
+  int address_length = 0;  // bind: as the service said, unchecked
+  int backlog = 0;         // listen
+};
+
+// Reads `size` bytes of the target at `address`; an errno value.
+using MemoryReader = absl::FunctionRef<int(uint64_t address, void* buffer, size_t size)>;
+
+// Decodes bind, listen, and i386's socketcall of these. 0; ENOSYS for any other call or architecture; the reader's error
+// (socketcall's arguments lie in memory).
+int DecodeCall(const Notification& notification, MemoryReader read, Call* call);
+
+}  // namespace forcebind
+
+#endif  // FORCEBIND_NOTIFY_CALL_DECODER_H_

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "notify/call_handler.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+
+#include "absl/strings/str_cat.h"
+#include "sys/capabilities.h"
+#include "sys/errno_status.h"
+#include "sys/netns.h"
+#include "sys/socket_info.h"
+
+namespace forcebind {
+namespace {
+
+constexpr size_t kMaxRememberedRequests = 1024;
+
+}  // namespace
+
+CallHandler::Outcome CallHandler::Handle(const Notification& notification) {
+  Subject subject;
+  const int error = Gather(notification, &subject);
+  if (!device_.IsAlive(notification.id)) return {ENOENT, Verdict::kGone};
+  if (error == EPERM || error == EACCES || error == ENOTSUP) {
+    return Refuse(subject, EPERM,
+                  absl::StrCat("cannot look into thread ", notification.tid, " (", ErrnoName(error),
+                               "): it has made itself undumpable, or Yama forbids it; run forcebind with CAP_SYS_PTRACE"));
+  }
+  if (error != 0) return {error, Verdict::kFailed};
+  return subject.call.kind == CallKind::kBind ? Bind(subject) : Listen(subject);
+}
+
+// In the kernel's order (net/socket.c, __sys_bind): the descriptor, then the address.
+int CallHandler::Gather(const Notification& notification, Subject* subject) {
+  subject->tid = notification.tid;
+  if (notification.tid <= 0) return EPERM;
+  const auto read = [&](uint64_t address, void* buffer, size_t size) {
+    return ReadTargetMemory(notification.tid, address, buffer, size);
+  };
+  if (const int error = DecodeCall(notification, read, &subject->call)) return error;
+  if (const int error = descriptors_.Fetch(notification.tid, subject->call.fd, &subject->socket)) return error;
+  subject->domain = SocketDomain(subject->socket.get());
+  if (subject->domain < 0) return -subject->domain;
+  if (subject->call.kind == CallKind::kListen) return 0;
+  const int length = subject->call.address_length;
+  if (length < 0 || static_cast<size_t>(length) > sizeof(sockaddr_storage)) return EINVAL;
+  subject->address.size = static_cast<socklen_t>(length);
+  return read(subject->call.address, &subject->address.storage, static_cast<size_t>(length));
+}
+
+CallHandler::Outcome CallHandler::Refuse(const Subject& subject, int error, const std::string& reason) {
+  if (!reason.empty() && log_.Wants(LogLevel::kWarning)) {
+    const char* call = subject.call.kind == CallKind::kBind ? "bind" : "listen";
+    log_.Write(LogLevel::kWarning, subject.tid, absl::StrCat(call, ": ", ErrnoName(error), ": ", reason));
+  }
+  return {error, Verdict::kDenied};
+}
+
+SocketFacts CallHandler::FactsOf(const Subject& subject) const {
+  const int fd = subject.socket.get();
+  SocketFacts facts;
+  facts.domain = subject.domain;
+  facts.type = IntOption(fd, SOL_SOCKET, SO_TYPE, 0);
+  facts.protocol = IntOption(fd, SOL_SOCKET, SO_PROTOCOL, 0);
+  facts.v6only = subject.domain == AF_INET6 && IntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0;
+  facts.foreign_netns = SocketNetnsCookie(fd) != netns_cookie_;
+  return facts;
+}
+
+int CallHandler::BindPort(const Subject& subject, const SockAddr& name) {
+  if (bind(subject.socket.get(), name.get(), name.size) == 0) return 0;
+  const int error = errno;
+  if (error != EACCES) return error;
+  TaskIdentity identity;
+  if (ReadTaskIdentity(subject.tid, &identity) != 0) return error;
+  if ((identity.effective_caps >> CAP_NET_BIND_SERVICE & 1) == 0) return error;
+  RaisedCapability right(CAP_NET_BIND_SERVICE);
+  return bind(subject.socket.get(), name.get(), name.size) == 0 ? 0 : errno;
+}
+
+void CallHandler::RememberRequest(const Subject& subject, const Endpoint& requested) {
+  if (requests_.size() >= kMaxRememberedRequests) requests_.clear();
+  requests_[SocketCookie(subject.socket.get())] = requested;
+}
+
+Endpoint CallHandler::RecallRequest(const Subject& subject, const Endpoint& fallback) {
+  const auto found = requests_.find(SocketCookie(subject.socket.get()));
+  return found != requests_.end() ? found->second : fallback;
+}
+
+}  // namespace forcebind

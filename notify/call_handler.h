@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// call_handler: does one bind() or listen() on the service's behalf.
+//
+// THEORY OF OPERATION
+//   The service is stopped in the call; nothing in its memory may be trusted twice. (1) Take a duplicate of the very socket
+//   (the open file description, not the number), and one copy of the address. (2) Ask whether the notification still lives:
+//   only then did (1) come from the thread that asked. (3) Let core decide from the socket's own facts and our copy.
+//   (4) Act on our duplicate with our copy. (5) Reply with the errno.
+//
+//   bind   AF_INET, AF_INET6: core/bind_policy. AF_UNIX paths and AF_NETLINK: as the task itself (sys/stand_in), since the
+//          outcome depends on who calls. Other families, where the profile allows them: as requested, as the task itself.
+//   listen The last gate for TCP, and a check of the name alone is not one: after connect() and connect(AF_UNSPEC) a
+//          socket's address may change between the check and the listen. So: refuse unless the state is CLOSE or LISTEN;
+//          then try bind(private, port 0), which locks the address or fails because there is one; then check the name, whatever
+//          its history (an accepted socket has the public address that it was accepted on, locked); then listen.
+//
+// TRUST    Everything read from the target is hostile, and so is what other threads do to the socket meanwhile.
+// LIMITS   One call at a time; 128 bytes of the target's memory; a supervisor that does not answer costs its time limit.
+// THREADS  Thread-compatible.
+// Tested by tests/behaviour/ and tests/unit/notify/.
+#ifndef FORCEBIND_NOTIFY_CALL_HANDLER_H_
+#define FORCEBIND_NOTIFY_CALL_HANDLER_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "core/bind_policy.h"
+#include "core/service_policy.h"
+#include "notify/call_counters.h"
+#include "notify/call_decoder.h"
+#include "notify/notify_loop.h"
+#include "notify/publisher.h"
+#include "notify/service_log.h"
+#include "sys/seccomp_notify.h"
+#include "sys/sockaddr.h"
+#include "sys/target.h"
+
+namespace forcebind {
+
+class CallHandler {
+ public:
+  using Outcome = CallOutcome;
+
+  // All borrowed, for the life of the handler. `netns_cookie`: of the namespace that the private addresses are in.
+  CallHandler(const ServicePolicy& policy, NotifyDevice& device, Publisher& publisher, ServiceLog& log,
+              uint64_t netns_cookie)
+      : policy_(policy), device_(device), publisher_(publisher), log_(log), netns_cookie_(netns_cookie) {}
+
+  Outcome Handle(const Notification& notification);
+
+ private:
+  // One call in hand.
+  struct Subject {
+    pid_t tid = 0;
+    Call call;
+    UniqueFd socket;
+    int domain = 0;
+    SockAddr address;  // bind: our copy
+  };
+
+  int Gather(const Notification& notification, Subject* subject);
+  Outcome Bind(const Subject& subject);
+  Outcome BindInet(const Subject& subject);
+  Outcome BindRewritten(const Subject& subject, const SocketFacts& facts, const Rewrite& rewrite);
+  Outcome BindEgress(const Subject& subject, const SocketFacts& facts, const Egress& egress);
+  Outcome BindUnix(const Subject& subject);
+  Outcome BindNetlink(const Subject& subject);
+  Outcome BindAsTask(const Subject& subject);
+  Outcome Listen(const Subject& subject);
+  Outcome ListenInet(const Subject& subject);
+  Outcome ListenAsTask(const Subject& subject);
+
+  // Makes sure that the socket has a private address which nothing can change any more.
+  int PinPrivateAddress(const Subject& subject, const SocketFacts& facts, SockAddr* name);
+  SocketFacts FactsOf(const Subject& subject) const;
+  // bind() with the service's right to privileged ports, and no other.
+  int BindPort(const Subject& subject, const SockAddr& name);
+  Outcome Refuse(const Subject& subject, int error, const std::string& reason);
+  void RememberRequest(const Subject& subject, const Endpoint& requested);
+  Endpoint RecallRequest(const Subject& subject, const Endpoint& fallback);
+
+  const ServicePolicy& policy_;
+  NotifyDevice& device_;
+  Publisher& publisher_;
+  ServiceLog& log_;
+  const uint64_t netns_cookie_;
+  DescriptorSource descriptors_;
+  // What was asked for, by socket cookie, from bind() to listen(). For display only; emptied when it is full.
+  absl::flat_hash_map<uint64_t, Endpoint> requests_;
+};
+
+}  // namespace forcebind
+
+#endif  // FORCEBIND_NOTIFY_CALL_HANDLER_H_

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// listen_call: CallHandler's half for listen().
+#include <errno.h>
+#include <netinet/tcp.h>
+
+#include "absl/strings/str_cat.h"
+#include "notify/call_handler.h"
+#include "notify/inet_sockaddr.h"
+#include "sys/socket_info.h"
+#include "sys/stand_in.h"
+
+namespace forcebind {
+namespace {
+
+int ListenOn(int socket, int backlog) { return listen(socket, backlog) == 0 ? 0 : errno; }
+
+// Ends a listener that may not be: net/ipv4/af_inet.c, inet_shutdown. It keeps its address and can listen again.
+void Unlisten(int socket) { shutdown(socket, SHUT_RD); }
+
+}  // namespace
+
+CallHandler::Outcome CallHandler::Listen(const Subject& subject) {
+  if (subject.domain == AF_INET || subject.domain == AF_INET6) return ListenInet(subject);
+  return ListenAsTask(subject);
+}
+
+// A listener in AF_UNIX shows its clients who called listen() (SO_PEERCRED): the task's user and groups. The process id is
+// the stand-in's.
+CallHandler::Outcome CallHandler::ListenAsTask(const Subject& subject) {
+  TaskIdentity identity;
+  if (const int error = ReadTaskIdentity(subject.tid, &identity)) return {error, Verdict::kFailed};
+  const auto call = [&] { return ListenOn(subject.socket.get(), subject.call.backlog); };
+  const int error = HasOwnCredentials(identity) ? call() : CallAs(subject.tid, identity, call);
+  return {error, Verdict::kListened};
+}
+
+int CallHandler::PinPrivateAddress(const Subject& subject, const SocketFacts& facts, SockAddr* name) {
+  const std::optional<Endpoint> target = ImplicitListenTarget(facts, policy_.addresses);
+  if (target) {
+    // EINVAL: it has an address already. Whatever else goes wrong shows in the name.
+    const SockAddr implicit = ToSockAddr(*target);
+    if (bind(subject.socket.get(), implicit.get(), implicit.size) != 0 && errno != EINVAL) return errno;
+  }
+  return LocalName(subject.socket.get(), name);
+}
+
+CallHandler::Outcome CallHandler::ListenInet(const Subject& subject) {
+  const int fd = subject.socket.get();
+  const SocketFacts facts = FactsOf(subject);
+  if (facts.type != SOCK_STREAM && facts.type != SOCK_SEQPACKET) {
+    return {ListenOn(fd, subject.call.backlog), Verdict::kFailed};  // EOPNOTSUPP
+  }
+  if (facts.foreign_netns) {
+    return Refuse(subject, EADDRNOTAVAIL, "the socket belongs to another network namespace than forcebind");
+  }
+  const std::optional<Protocol> protocol = PortProtocol(facts);
+  const int state = protocol ? TcpState(fd) : TCP_CLOSE;
+  if (state != TCP_CLOSE && state != TCP_LISTEN) return {state < 0 ? -state : EINVAL, Verdict::kFailed};
+
+  SockAddr name;
+  if (state == TCP_CLOSE) {
+    if (const int error = PinPrivateAddress(subject, facts, &name)) return {error, Verdict::kFailed};
+  } else if (const int error = LocalName(fd, &name)) {
+    return {error, Verdict::kFailed};
+  }
+  const Endpoint actual = ToEndpoint(name);
+  if (!policy_.addresses.Contains(actual.address)) {
+    return Refuse(subject, EACCES,
+                  absl::StrCat("the socket's address ", actual.ToString(), " is not this service's private one"));
+  }
+
+  const bool dual_stack = actual.address.IsV4Mapped() && !facts.v6only;
+  const Publication* publication = protocol ? policy_.FindPublication(*protocol, actual.port) : nullptr;
+  const IpAddress wildcard = subject.domain == AF_INET ? IpAddress() : IpAddress::V6({});
+  const Announcement announcement{.protocol = Protocol::kTcp,
+                                  .requested = RecallRequest(subject, {wildcard, 0}),
+                                  .actual = actual,
+                                  .published = publication != nullptr,
+                                  .dual_stack = dual_stack};
+  std::string why;
+  if (announcement.published) {
+    if (const int error = publisher_.Claim(announcement, &why)) return Refuse(subject, error, why);
+  }
+  if (const int error = ListenOn(fd, subject.call.backlog)) return {error, Verdict::kFailed};
+  if (const int error = publisher_.Announce(announcement, fd, &why)) {
+    if (state == TCP_CLOSE) Unlisten(fd);
+    return Refuse(subject, error, why);
+  }
+  return {0, Verdict::kListened};
+}
+
+}  // namespace forcebind

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// notify_loop: answers one service's bind() and listen() calls until its last process is gone.
+//
+// THEORY OF OPERATION
+//   One thread, one poll(2): the notification fd, and whatever the publisher wants watched. A call is received, done, and
+//   answered before the next one. ENOENT anywhere means that the target went away: a normal outcome.
+//   POLLHUP on the notification fd: the last task that the filter watched is gone, and so is the work.
+//
+// THREADS  Thread-compatible.
+// Tested by tests/unit/notify/notify_loop_test.cc (against a device that dies at every step) and tests/behaviour/.
+#ifndef FORCEBIND_NOTIFY_NOTIFY_LOOP_H_
+#define FORCEBIND_NOTIFY_NOTIFY_LOOP_H_
+
+#include "absl/functional/function_ref.h"
+#include "notify/call_counters.h"
+#include "sys/seccomp_notify.h"
+
+namespace forcebind {
+
+// Something else that the loop waits for.
+class LoopSource {
+ public:
+  virtual ~LoopSource() = default;
+  // To poll for input; -1 = nothing now.
+  virtual int PollFd() const = 0;
+  // How long the loop may wait at most, in milliseconds; -1 = for ever.
+  virtual int PollTimeoutMs() const = 0;
+  // Input, a hang-up, or the time is over.
+  virtual void OnPoll(const CallCounters& counters) = 0;
+};
+
+struct CallOutcome {
+  int error = 0;  // errno for the service
+  Verdict verdict = Verdict::kFailed;
+};
+
+using CallFunction = absl::FunctionRef<CallOutcome(const Notification&)>;
+
+// Returns when the device hangs up (0), or its errno when it cannot be polled any more.
+int RunNotifyLoop(NotifyDevice& device, CallFunction handle, LoopSource& source);
+
+}  // namespace forcebind
+
+#endif  // FORCEBIND_NOTIFY_NOTIFY_LOOP_H_

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// traced_syscalls: the one table of the system calls that forcebind does not let a service make by itself. The filter
+// (launcher/filter), the decoder (notify/call_decoder) and the documentation (docs/traced-syscalls.md) all derive from it.
+#ifndef FORCEBIND_NOTIFY_TRACED_SYSCALLS_H_
+#define FORCEBIND_NOTIFY_TRACED_SYSCALLS_H_
+
+#include <errno.h>
+
+namespace forcebind {
+
+enum class CallKind { kBind, kListen };
+
+enum class Treatment {
+  kNotify,  // stopped, and done on the service's behalf
+  kFail,    // fails with `error`
+};
+
+// When a rule applies. Only arguments that are plain numbers can be looked at: memory may change under the filter's eyes.
+enum class Condition {
+  kAlways,
+  kFamilyNotAllowed,  // socket(), socketpair(): the address family is not among the profile's `families`
+  kMptcp,             // socket(): protocol 262, for a service with a supervisor
+  kNewListener,       // seccomp(): SECCOMP_FILTER_FLAG_NEW_LISTENER
+  kIndirectSocket,    // i386 socketcall(): SYS_SOCKET or SYS_SOCKETPAIR, whose arguments lie in memory
+};
+
+struct TracedSyscall {
+  const char* name;  // as in the kernel's tables
+  Condition condition;
+  Treatment treatment;
+  int error;
+  const char* why;
+};
+
+inline constexpr TracedSyscall kTracedSyscalls[] = {
+    {"bind", Condition::kAlways, Treatment::kNotify, 0, "done on the private address"},
+    {"listen", Condition::kAlways, Treatment::kNotify, 0,
+     "an unbound socket would listen on the wildcard; a published one goes live here"},
+    {"socket", Condition::kFamilyNotAllowed, Treatment::kFail, EAFNOSUPPORT,
+     "families that carry network traffic past bind() are for the profile to allow"},
+    {"socketpair", Condition::kFamilyNotAllowed, Treatment::kFail, EAFNOSUPPORT, "as for socket"},
+    {"socket", Condition::kMptcp, Treatment::kFail, EPROTONOSUPPORT,
+     "an MPTCP listener cannot be published; programs fall back to TCP"},
+    {"socketcall", Condition::kIndirectSocket, Treatment::kFail, ENOSYS,
+     "a family that lies in memory cannot be decided by a filter; the C library uses socket() where it is there"},
+    {"io_uring_setup", Condition::kAlways, Treatment::kFail, ENOSYS,
+     "its bind and listen operations never meet a filter; programs fall back to system calls"},
+    {"seccomp", Condition::kNewListener, Treatment::kFail, EBUSY,
+     "a second notifier would answer in this one's place; the kernel says the same while this one lives"},
+};
+
+}  // namespace forcebind
+
+#endif  // FORCEBIND_NOTIFY_TRACED_SYSCALLS_H_
