@@ -27,6 +27,7 @@ struct SocketFacts {
   bool bound = false;          // has a local port, or a local address other than the wildcard
   bool nonlocal_bind = false;  // IP_FREEBIND or IP_TRANSPARENT
   bool foreign_netns = false;  // the socket belongs to another network namespace than forcebind
+  uint32_t bound_ifindex = 0;  // SO_BINDTOIFINDEX
 };
 
 // The kernel's answers that Decide() may need. Each is asked at most once, and only where the answer matters, since
@@ -35,8 +36,9 @@ class HostFacts {
  public:
   virtual ~HostFacts() = default;
   enum class AddressKind { kLocal, kBroadcast, kForeign };
-  // What `address`, neither wildcard nor loopback nor multicast, is to this host.
-  virtual AddressKind Classify(const IpAddress& address) = 0;
+  // What `address`, neither wildcard nor loopback nor multicast nor IPv4-mapped, is to this host. `ifindex` is the
+  // interface of a link-local IPv6 address, 0 for any other address.
+  virtual AddressKind Classify(const IpAddress& address, uint32_t ifindex) = 0;
   // May the service bind ports below net.ipv4.ip_unprivileged_port_start?
   virtual bool MayBindPort(uint16_t port) = 0;
 };
