@@ -36,9 +36,9 @@ class HostFacts {
  public:
   virtual ~HostFacts() = default;
   enum class AddressKind { kLocal, kBroadcast, kForeign };
-  // What `address`, neither wildcard nor loopback nor multicast nor IPv4-mapped, is to this host. `ifindex` is the
-  // interface of a link-local IPv6 address, 0 for any other address.
-  virtual AddressKind Classify(const IpAddress& address, uint32_t ifindex) = 0;
+  // What `address`, neither wildcard nor loopback nor multicast nor IPv4-mapped, is to this host (a link-local one: on
+  // the interface that the request names).
+  virtual AddressKind Classify(const IpAddress& address) = 0;
   // May the service bind ports below net.ipv4.ip_unprivileged_port_start?
   virtual bool MayBindPort(uint16_t port) = 0;
 };
