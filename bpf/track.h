@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * track.h: knows every exact listener of the supervisor's network namespace: services' and strangers' alike.
+ *
+ * THEORY OF OPERATION
+ *   The early hook runs before the kernel's own lookup, so it must know by itself whether a socket listens on exactly
+ *   the address that was dialled. `exact` counts the sockets per endpoint; `records` remembers, per socket cookie, the
+ *   key that it was counted under. A record is inserted with BPF_NOEXIST, and only who inserted it increments; only
+ *   who deleted it decrements. So every event may be replayed: by the seeding, and by the programs of the supervisor
+ *   before this one, which run beside ours for a moment.
+ *
+ *     TCP   added    sock_ops TCP_LISTEN_CB: inside listen(), after the socket is hashed, before the call returns
+ *           removed  tracepoint inet_sock_set_state, from TCP_LISTEN: close, shutdown, disconnect; inside the call
+ *     UDP   added    post_bind: inside bind(), after the socket is hashed
+ *           removed  sock_release: inside the last close(), before it is unhashed; connect(), which makes it deaf
+ *                    to everybody but its peer
+ *     both  seeded   bpf_iter over tcp and udp, with the socket locked and known to be hashed
+ *
+ * WHY THERE IS NO WINDOW  A listener is known before its listen() or bind() returns, and forgotten before its close()
+ *   returns. So whoever acts after the call sees its effect, and a packet that arrives during the call is answered
+ *   like one before or after it: a SYN between a TCP listener's unhash and its removal here is refused, as is one that
+ *   had arrived earlier and stood unaccepted in the backlog when close() reset it.
+ *
+ * GENERATIONS  An entry of `exact` whose count falls to 0 may not be deleted here. Counter-example: A's removal
+ *   decrements 192.0.2.7:443 to 0; B's listen() looks the entry up; A deletes it; B increments what is no longer in
+ *   the map, or by then is the entry of [2001:db8::1]:80, and B's packets go to the wildcard service. So keys carry a
+ *   generation. Adding uses the current one, removing uses what the record says, the lookup sees both. Only the
+ *   supervisor deletes, only counts of 0, only in the generation that is not current, and only after a grace period
+ *   since the flip: from then on nobody can increment there, and who decrements holds a count above 0.
+ *
+ * LEFT OPEN  SO_BINDTODEVICE on a TCP socket that listens already. A UDP socket whose connect() failed, or that was
+ *   disconnected (AF_UNSPEC), is unknown until the supervisor's next tick finds it. So is one that was bound with
+ *   IP_BIND_ADDRESS_NO_PORT and got its port by sending.
+ *
+ * Tested by tests/conformance/.
+ */
+#ifndef FORCEBIND_BPF_TRACK_H_
+#define FORCEBIND_BPF_TRACK_H_
+
+#include <linux/in.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_tracing.h>
+
+#include "kernel_types.h"
+#include "maps.h"
+
+/* Set before loading: whose sockets count. */
+const volatile __u64 fb_netns_cookie = 0;
+
+static __always_inline bool fb_set_ipv4(__u8 *address, __be32 ip4)
+{
+	__builtin_memcpy(address, &ip4, sizeof(ip4));
+	return ip4 != 0;
+}
+
+/* Stores an IPv6 address, or the IPv4 address that it maps; false for a wildcard. */
+static __always_inline bool fb_set_ipv6(__u8 *address, __u8 *family, __be32 w0, __be32 w1, __be32 w2, __be32 w3)
+{
+	__be32 words[4] = {w0, w1, w2, w3};
+
+	if (w0 == 0 && w1 == 0 && w2 == bpf_htonl(0xffff)) {
+		*family = FB_FAMILY_IPV4;
+		return fb_set_ipv4(address, w3);
+	}
+	*family = FB_FAMILY_IPV6;
+	__builtin_memcpy(address, words, sizeof(words));
+	return (w0 | w1 | w2 | w3) != 0;
+}
+
+static __always_inline void fb_track_add(__u64 cookie, struct fb_exact_key *key)
+{
+	struct fb_state *st = bpf_map_lookup_elem(&state, &fb_zero);
+	__u32 none = 0, *count;
+	long err;
+
+	if (!st)
+		return;
+	key->generation = FB_READ(st->generation) & 1;
+	err = bpf_map_update_elem(&records, &cookie, key, BPF_NOEXIST);
+	if (err == -FB_EEXIST)
+		return;
+	if (err) {
+		FB_COUNT(untracked);
+		return;
+	}
+	count = bpf_map_lookup_elem(&exact, key);
+	if (!count) {
+		bpf_map_update_elem(&exact, key, &none, BPF_NOEXIST);
+		count = bpf_map_lookup_elem(&exact, key);
+	}
+	if (!count) {
+		bpf_map_delete_elem(&records, &cookie);
+		FB_COUNT(untracked);
+		return;
+	}
+	if (key->ifindex)
+		__sync_fetch_and_add(&st->device_bound, 1);
+	__sync_fetch_and_add(count, 1);
+}
+
+static __always_inline void fb_track_remove(__u64 cookie)
+{
+	struct fb_exact_key *record = bpf_map_lookup_elem(&records, &cookie);
+	struct fb_exact_key key;
+	struct fb_state *st;
+	__u32 *count;
+
+	if (!record)
+		return;
+	/* If somebody else deletes the record now, this copy is of no worth, and our own deletion fails. */
+	key = *record;
+	if (bpf_map_delete_elem(&records, &cookie))
+		return;
+	count = bpf_map_lookup_elem(&exact, &key);
+	if (count)
+		__sync_fetch_and_add(count, -1);
+	st = bpf_map_lookup_elem(&state, &fb_zero);
+	if (st && key.ifindex)
+		__sync_fetch_and_add(&st->device_bound, -1);
+}
+
+/* Fills the key from a kernel socket; false for a wildcard or a family that is none of ours. */
+static __always_inline bool fb_key_of_sock(struct fb_exact_key *key, struct sock_common *sk, __u8 protocol)
+{
+	__u16 family = BPF_CORE_READ(sk, skc_family);
+	__be32 words[4];
+
+	__builtin_memset(key, 0, sizeof(*key));
+	key->protocol = protocol;
+	key->port = bpf_htons(BPF_CORE_READ(sk, skc_num));
+	key->ifindex = BPF_CORE_READ(sk, skc_bound_dev_if);
+	if (family == AF_INET) {
+		key->family = FB_FAMILY_IPV4;
+		return fb_set_ipv4(key->address, BPF_CORE_READ(sk, skc_rcv_saddr));
+	}
+	if (family != AF_INET6)
+		return false;
+	BPF_CORE_READ_INTO(&words, sk, skc_v6_rcv_saddr);
+	return fb_set_ipv6(key->address, &key->family, words[0], words[1], words[2], words[3]);
+}
+
+SEC("sockops")
+int fb_tcp_listen(struct bpf_sock_ops *ctx)
+{
+	struct fb_exact_key key = {.protocol = IPPROTO_TCP};
+	struct bpf_sock *sk;
+	bool is_exact;
+
+	if (ctx->op != BPF_SOCK_OPS_TCP_LISTEN_CB)
+		return 1;
+	if (bpf_get_netns_cookie(ctx) != fb_netns_cookie)
+		return 1;
+	sk = ctx->sk;
+	if (!sk)
+		return 1;
+	key.port = bpf_htons(ctx->local_port);
+	key.ifindex = sk->bound_dev_if;
+	if (ctx->family == AF_INET) {
+		key.family = FB_FAMILY_IPV4;
+		is_exact = fb_set_ipv4(key.address, ctx->local_ip4);
+	} else {
+		is_exact = fb_set_ipv6(key.address, &key.family, ctx->local_ip6[0], ctx->local_ip6[1],
+				       ctx->local_ip6[2], ctx->local_ip6[3]);
+	}
+	if (is_exact)
+		fb_track_add(bpf_get_socket_cookie(ctx), &key);
+	return 1;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(fb_tcp_state, struct sock *sk, int oldstate, int newstate)
+{
+	if (oldstate == TCP_LISTEN)
+		fb_track_remove(bpf_get_socket_cookie(sk));
+	return 0;
+}
+
+static __always_inline bool fb_is_our_udp(struct bpf_sock *ctx)
+{
+	return ctx->protocol == IPPROTO_UDP && bpf_get_netns_cookie(ctx) == fb_netns_cookie;
+}
+
+/* The hook's context is the kernel's struct sock, but post_bind may not read bound_dev_if through it. */
+static __always_inline __u32 fb_bound_device(struct bpf_sock *ctx)
+{
+	return BPF_CORE_READ((struct sock_common *)ctx, skc_bound_dev_if);
+}
+
+SEC("cgroup/post_bind4")
+int fb_udp_bind4(struct bpf_sock *ctx)
+{
+	struct fb_exact_key key = {.protocol = IPPROTO_UDP, .family = FB_FAMILY_IPV4};
+
+	if (!fb_is_our_udp(ctx))
+		return 1;
+	key.port = bpf_htons(ctx->src_port);
+	key.ifindex = fb_bound_device(ctx);
+	if (fb_set_ipv4(key.address, ctx->src_ip4))
+		fb_track_add(bpf_get_socket_cookie(ctx), &key);
+	return 1;
+}
+
+SEC("cgroup/post_bind6")
+int fb_udp_bind6(struct bpf_sock *ctx)
+{
+	struct fb_exact_key key = {.protocol = IPPROTO_UDP};
+
+	if (!fb_is_our_udp(ctx))
+		return 1;
+	key.port = bpf_htons(ctx->src_port);
+	key.ifindex = fb_bound_device(ctx);
+	if (fb_set_ipv6(key.address, &key.family, ctx->src_ip6[0], ctx->src_ip6[1], ctx->src_ip6[2], ctx->src_ip6[3]))
+		fb_track_add(bpf_get_socket_cookie(ctx), &key);
+	return 1;
+}
+
+SEC("cgroup/sock_release")
+int fb_udp_release(struct bpf_sock *ctx)
+{
+	__u64 cookie;
+
+	if (!fb_is_our_udp(ctx))
+		return 1;
+	cookie = bpf_get_socket_cookie(ctx);
+	fb_track_remove(cookie);
+	bpf_map_delete_elem(&udp_sockets, &cookie);
+	return 1;
+}
+
+/* A connected socket hears only its peer, and the kernel finds it by itself. */
+static __always_inline int fb_udp_connect(struct bpf_sock_addr *ctx)
+{
+	if (ctx->protocol == IPPROTO_UDP)
+		fb_track_remove(bpf_get_socket_cookie(ctx));
+	return 1;
+}
+
+SEC("cgroup/connect4")
+int fb_udp_connect4(struct bpf_sock_addr *ctx)
+{
+	return fb_udp_connect(ctx);
+}
+
+SEC("cgroup/connect6")
+int fb_udp_connect6(struct bpf_sock_addr *ctx)
+{
+	return fb_udp_connect(ctx);
+}
+
+SEC("iter/tcp")
+int fb_seed_tcp(struct bpf_iter__tcp *ctx)
+{
+	struct sock_common *sk = ctx->sk_common;
+	struct fb_exact_key key;
+
+	if (!sk || BPF_CORE_READ(sk, skc_state) != TCP_LISTEN)
+		return 0;
+	if (fb_key_of_sock(&key, sk, IPPROTO_TCP))
+		fb_track_add(bpf_get_socket_cookie(sk), &key);
+	return 0;
+}
+
+/* Writes out the cookies that it saw: a record without a socket, twice in a row, is one whose release came before. */
+SEC("iter/udp")
+int fb_seed_udp(struct bpf_iter__udp *ctx)
+{
+	struct udp_sock *sk = ctx->udp_sk;
+	struct sock_common *common = (struct sock_common *)sk;
+	struct fb_exact_key key;
+	__u64 cookie;
+
+	if (!sk || BPF_CORE_READ(common, skc_state) == TCP_ESTABLISHED)
+		return 0;
+	if (BPF_CORE_READ(sk, inet.sk.sk_protocol) != IPPROTO_UDP || !fb_key_of_sock(&key, common, IPPROTO_UDP))
+		return 0;
+	cookie = bpf_get_socket_cookie(sk);
+	fb_track_add(cookie, &key);
+	bpf_seq_write(ctx->meta->seq, &cookie, sizeof(cookie));
+	return 0;
+}
+
+/* Run by the supervisor: only a program can decrement a count. */
+SEC("syscall")
+int fb_forget(struct fb_forget_args *ctx)
+{
+	fb_track_remove(ctx->cookie);
+	return 0;
+}
+
+#endif /* FORCEBIND_BPF_TRACK_H_ */
