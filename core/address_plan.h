@@ -26,6 +26,7 @@ Prefix UlaPrefix(const std::array<uint8_t, 5>& global_id);
 // The `attempt`-th candidate (0, 1, 2, …) for `name`. The hash is FNV-1a 64 of the name and the attempt, stable for
 // ever. Network and broadcast-like addresses (.0 and .255 of any /24, the interface id 0) are never given out. The IPv6
 // address has the same low 32 - pool.length bits behind `ula`, so that the two can be matched by eye.
+// REQUIRES: pool within 127.0.0.0/8, at most 30 bits long; ula within fd00::/8, at most 64 bits long.
 PrivateAddresses AddressesFor(const std::string& name, uint32_t attempt, const Prefix& pool,
                               const std::optional<Prefix>& ula);
 

@@ -35,8 +35,9 @@ struct Peer {
   std::vector<uint32_t> groups;
 };
 
-// True if one grant that matches the peer and the service's name covers the port and every prefix of the publication
-// (a publication without prefixes asks for everywhere).
+// True if the peer is root, or one grant that matches the peer and the service's name covers the port and every prefix
+// of the publication (a publication without prefixes asks for everywhere). A grant that names neither user nor group
+// nor service matches nobody.
 bool MayPublish(absl::Span<const Grant> grants, const Peer& peer, const std::string& service,
                 const Publication& publication);
 
