@@ -30,7 +30,7 @@ int RunNotifyLoop(NotifyDevice& device, CallFunction handle, LoopSource& source)
   for (;;) {
     pollfd fds[2] = {{.fd = device.fd(), .events = POLLIN, .revents = 0},
                      {.fd = source.PollFd(), .events = POLLIN, .revents = 0}};
-    const int ready = poll(fds, 2, source.PollTimeoutMs());
+    const int ready = poll(fds, 2, source.PollTimeoutMs(counters));
     if (ready < 0 && errno != EINTR) return errno;
     if (ready < 0) continue;
     if (ready == 0 || fds[1].revents != 0) source.OnPoll(counters);

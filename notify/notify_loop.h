@@ -24,7 +24,7 @@ class LoopSource {
   // To poll for input; -1 = nothing now.
   virtual int PollFd() const = 0;
   // How long the loop may wait at most, in milliseconds; -1 = for ever.
-  virtual int PollTimeoutMs() const = 0;
+  virtual int PollTimeoutMs(const CallCounters& counters) const = 0;
   // Input, a hang-up, or the time is over.
   virtual void OnPoll(const CallCounters& counters) = 0;
 };

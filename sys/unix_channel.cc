@@ -95,7 +95,7 @@ absl::StatusOr<UniqueFd> ListenUnix(const std::string& path, int type, mode_t mo
   return fd;
 }
 
-int SendPacket(int socket, absl::Span<const uint8_t> bytes, int fd) {
+int SendPacket(int socket, absl::Span<const uint8_t> bytes, int fd, int flags) {
   iovec data = {.iov_base = const_cast<uint8_t*>(bytes.data()), .iov_len = bytes.size()};
   alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
   msghdr message = {};
@@ -110,7 +110,7 @@ int SendPacket(int socket, absl::Span<const uint8_t> bytes, int fd) {
     header->cmsg_len = CMSG_LEN(sizeof(int));
     memcpy(CMSG_DATA(header), &fd, sizeof(int));
   }
-  while (sendmsg(socket, &message, MSG_NOSIGNAL) < 0) {
+  while (sendmsg(socket, &message, MSG_NOSIGNAL | flags) < 0) {
     if (errno != EINTR) return errno;
   }
   return 0;

@@ -27,8 +27,8 @@ absl::StatusOr<UniqueFd> ConnectSeqpacket(const std::string& path, int timeout_m
 // ALREADY_EXISTS: somebody listens there, or the path is something else than a socket.
 absl::StatusOr<UniqueFd> ListenUnix(const std::string& path, int type, mode_t mode, int backlog);
 
-// One packet. `fd` (-1 = none) is borrowed. Never raises SIGPIPE.
-int SendPacket(int socket, absl::Span<const uint8_t> bytes, int fd = -1);
+// One packet. `fd` (-1 = none) is borrowed. `flags` as for sendmsg(2). Never raises SIGPIPE.
+int SendPacket(int socket, absl::Span<const uint8_t> bytes, int fd = -1, int flags = 0);
 
 struct Packet {
   std::vector<uint8_t> bytes;  // empty: the peer has closed

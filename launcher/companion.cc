@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launcher/companion.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <linux/close_range.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "sys/capabilities.h"
+#include "sys/errno_status.h"
+
+namespace forcebind {
+namespace {
+
+// The companion's stack for life. Pages that are never touched cost nothing.
+constexpr size_t kStackSize = 512 * 1024;
+
+// Waits until `event` has a value, or the process behind `peer` is gone.
+absl::StatusOr<uint64_t> Await(int event, int peer, const char* who) {
+  pollfd fds[2] = {{.fd = event, .events = POLLIN, .revents = 0}, {.fd = peer, .events = POLLIN, .revents = 0}};
+  while (poll(fds, 2, -1) < 0) {
+    if (errno != EINTR) return ErrnoStatus(errno, absl::StrCat("wait for the ", who));
+  }
+  eventfd_t value = 0;
+  if ((fds[0].revents & POLLIN) != 0 && eventfd_read(event, &value) == 0) return value;
+  return absl::AbortedError(absl::StrCat("the ", who, " died during the hand-over"));
+}
+
+absl::Status CloseAllBut(std::vector<int> keep) {
+  std::sort(keep.begin(), keep.end());
+  unsigned first = 0;
+  for (const int fd : keep) {
+    if (fd < 0) continue;
+    const unsigned number = static_cast<unsigned>(fd);
+    if (number > first && close_range(first, number - 1, 0) != 0) return ErrnoStatus(errno, "close descriptors");
+    first = number + 1;
+  }
+  return close_range(first, ~0u, 0) == 0 ? absl::OkStatus() : ErrnoStatus(errno, "close descriptors");
+}
+
+// Runs in the launcher's memory while the launcher waits (CLONE_VM, CLONE_VFORK).
+struct Start {
+  absl::FunctionRef<int()> body;
+  int pidfd = -1;
+  int error = 0;
+};
+
+int Intermediate(void* argument) {
+  Start* start = static_cast<Start*>(argument);
+  clone_args arguments = {};
+  arguments.flags = CLONE_FILES | CLONE_PIDFD;
+  arguments.pidfd = reinterpret_cast<uint64_t>(&start->pidfd);
+  arguments.exit_signal = SIGCHLD;
+  const long child = syscall(SYS_clone3, &arguments, sizeof(arguments));
+  if (child == 0) _exit(start->body());
+  if (child < 0) start->error = errno;
+  return 0;
+}
+
+}  // namespace
+
+absl::StatusOr<HandOver> HandOver::Create() {
+  HandOver result;
+  result.loaded_.reset(eventfd(0, EFD_CLOEXEC));
+  result.taken_.reset(eventfd(0, EFD_CLOEXEC));
+  if (!result.loaded_.valid() || !result.taken_.valid()) return ErrnoStatus(errno, "create an eventfd");
+  return result;
+}
+
+absl::Status HandOver::Give(int notify_fd, int companion) {
+  if (eventfd_write(loaded_.get(), static_cast<eventfd_t>(notify_fd) + 1) != 0) return ErrnoStatus(errno, "hand over");
+  return Await(taken_.get(), companion, "companion process").status();
+}
+
+absl::StatusOr<UniqueFd> HandOver::Take(int launcher, int keep) {
+  absl::StatusOr<uint64_t> value = Await(loaded_.get(), launcher, "launcher");
+  if (!value.ok()) return value.status();
+  if (unshare(CLONE_FILES) != 0) return ErrnoStatus(errno, "make the descriptor table private");
+  UniqueFd notify(static_cast<int>(*value - 1));
+  absl::Status closed = CloseAllBut({notify.get(), keep, loaded_.get(), taken_.get()});
+  if (!closed.ok()) return closed;
+  return notify;
+}
+
+void HandOver::Confirm() {
+  eventfd_write(taken_.get(), 1);
+  loaded_.reset();
+  taken_.reset();
+}
+
+absl::StatusOr<UniqueFd> StartDetached(absl::FunctionRef<int()> body) {
+  void* stack = mmap(nullptr, kStackSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+  if (stack == MAP_FAILED) return ErrnoStatus(errno, "make a stack for the companion");
+  Start start{.body = body};
+  const int child = clone(&Intermediate, static_cast<char*>(stack) + kStackSize,
+                          CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &start);
+  const int error = child < 0 ? errno : start.error;
+  if (child > 0) {
+    while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+  munmap(stack, kStackSize);
+  if (error != 0) return ErrnoStatus(error, "start the companion");
+  return UniqueFd(start.pidfd);
+}
+
+absl::Status BecomeCompanion() {
+  if (setsid() < 0) return ErrnoStatus(errno, "start a session");
+  if (chdir("/") != 0) return ErrnoStatus(errno, "go to /");
+  for (const int signal_number : {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM}) {
+    signal(signal_number, SIG_IGN);
+  }
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  prctl(PR_SET_NAME, "forcebind");
+  if (prctl(PR_SET_DUMPABLE, 0) != 0) return ErrnoStatus(errno, "become undumpable");
+  Capabilities own;
+  if (const int failed = GetCapabilities(&own)) return ErrnoStatus(failed, "read capabilities");
+  if (const int failed = SetEffectiveCapabilities(own.effective & ~(uint64_t{1} << CAP_NET_BIND_SERVICE))) {
+    return ErrnoStatus(failed, "lay down CAP_NET_BIND_SERVICE");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace forcebind

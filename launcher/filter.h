@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// filter: the seccomp program of a service, from the table of traced system calls.
+//
+// Built with libseccomp and exported, since libseccomp 2.5.4 cannot load one with the flags that are wanted
+// (sys/seccomp_notify). i386 calls on x86-64 meet the same rules; x32 and other architectures get ENOSYS for every call.
+//
+// Tested by tests/unit/launcher/filter_test.cc and tests/behaviour/.
+#ifndef FORCEBIND_LAUNCHER_FILTER_H_
+#define FORCEBIND_LAUNCHER_FILTER_H_
+
+#include <linux/filter.h>
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+
+namespace forcebind {
+
+struct FilterOptions {
+  absl::Span<const int> families;  // AF_* that socket() and socketpair() may be called with
+  bool deny_mptcp = false;
+};
+
+absl::StatusOr<std::vector<sock_filter>> BuildFilter(const FilterOptions& options);
+
+// The values below 64 that are not in `allowed`, as few (value, mask) pairs: v matches if (v & mask) == value. Values from 64
+// on are the caller's to refuse.
+struct MaskedValue {
+  unsigned value = 0;
+  unsigned mask = 0;
+};
+std::vector<MaskedValue> Complement(absl::Span<const int> allowed);
+
+}  // namespace forcebind
+
+#endif  // FORCEBIND_LAUNCHER_FILTER_H_

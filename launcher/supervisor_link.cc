@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launcher/supervisor_link.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "sys/errno_status.h"
+#include "sys/unix_channel.h"
+
+namespace forcebind {
+namespace {
+
+constexpr int kFirstRetryMs = 200;
+constexpr int kLastRetryMs = 10000;
+constexpr int kCountersEveryMs = 1000;
+
+absl::StatusOr<Packet> Exchange(int socket, const wire::Message& question, int fd) {
+  if (const int error = SendPacket(socket, wire::Encode(question), fd)) return ErrnoStatus(error, "ask the supervisor");
+  Packet packet;
+  if (const int error = ReceivePacket(socket, wire::kMaxMessageSize, &packet)) {
+    if (error == EAGAIN) return absl::DeadlineExceededError("the supervisor does not answer");
+    return ErrnoStatus(error, "hear from the supervisor");
+  }
+  if (packet.bytes.empty()) return absl::UnavailableError("the supervisor has closed the connection");
+  return packet;
+}
+
+absl::StatusOr<std::string> ReadDocument(int fd) {
+  struct stat info;
+  if (fd < 0 || fstat(fd, &info) != 0) return absl::InternalError("the supervisor sent a document without its text");
+  std::string text(static_cast<size_t>(info.st_size), '\0');
+  if (pread(fd, text.data(), text.size(), 0) != info.st_size) return ErrnoStatus(errno, "read the document");
+  return text;
+}
+
+bool Same(const CallCounters& a, const CallCounters& b) { return a.verdicts == b.verdicts; }
+
+}  // namespace
+
+absl::StatusOr<wire::Message> AskSupervisor(const std::string& path, const wire::Message& question,
+                                            std::string* document) {
+  absl::StatusOr<UniqueFd> socket = ConnectSeqpacket(path, kAnswerTimeoutMs);
+  if (!socket.ok()) return socket.status();
+  absl::StatusOr<Packet> packet = Exchange(socket->get(), question, -1);
+  if (!packet.ok()) return packet.status();
+  absl::StatusOr<wire::Message> answer = wire::Decode(packet->bytes);
+  if (!answer.ok()) return answer.status();
+  if (std::holds_alternative<wire::Document>(*answer)) {
+    absl::StatusOr<std::string> text = ReadDocument(packet->fd.get());
+    if (!text.ok()) return text.status();
+    *document = *std::move(text);
+  }
+  return answer;
+}
+
+absl::StatusOr<wire::Welcome> SupervisorLink::Connect() {
+  absl::StatusOr<UniqueFd> socket = ConnectSeqpacket(path_, kAnswerTimeoutMs);
+  if (!socket.ok()) return socket.status();
+  absl::StatusOr<Packet> packet = Exchange(socket->get(), hello_, -1);
+  if (!packet.ok()) return packet.status();
+  absl::StatusOr<wire::Message> answer = wire::Decode(packet->bytes);
+  if (!answer.ok()) return answer.status();
+  if (const auto* refusal = std::get_if<wire::Result>(&*answer)) {
+    return absl::PermissionDeniedError(absl::StrCat("the supervisor refuses: ", refusal->text, " (",
+                                                    ErrnoName(refusal->error), ")"));
+  }
+  const auto* welcome = std::get_if<wire::Welcome>(&*answer);
+  if (welcome == nullptr) return absl::InternalError("the supervisor answers out of turn");
+  fd_ = *std::move(socket);
+  retry_ms_ = 0;
+  sent_ = {};
+  return *welcome;
+}
+
+void SupervisorLink::Settle(const PrivateAddresses& addresses) {
+  hello_.addresses = addresses;
+  hello_.resumed = true;
+}
+
+void SupervisorLink::HangUp() {
+  fd_.reset();
+  retry_ms_ = std::clamp(retry_ms_ * 2, kFirstRetryMs, kLastRetryMs);
+}
+
+int SupervisorLink::Ask(const wire::Message& question, int fd, std::string* why) {
+  absl::Status trouble;
+  if (!fd_.valid()) trouble = Connect().status();
+  if (trouble.ok()) {
+    absl::StatusOr<Packet> packet = Exchange(fd_.get(), question, fd);
+    absl::StatusOr<wire::Message> answer = packet.ok() ? wire::Decode(packet->bytes) : packet.status();
+    if (answer.ok() && std::holds_alternative<wire::Result>(*answer)) {
+      *why = std::get<wire::Result>(*answer).text;
+      return std::get<wire::Result>(*answer).error;
+    }
+    trouble = answer.ok() ? absl::InternalError("it answers out of turn") : answer.status();
+    HangUp();
+  }
+  *why = absl::StrCat("a published port needs the supervisor: ", std::string(trouble.message()));
+  return EACCES;
+}
+
+int SupervisorLink::Claim(const Announcement& announcement, std::string* why) {
+  return Ask(wire::Claim{.protocol = announcement.protocol,
+                         .target = announcement.actual,
+                         .dual_stack = announcement.dual_stack},
+             -1, why);
+}
+
+int SupervisorLink::Announce(const Announcement& announcement, int fd, std::string* why) {
+  const wire::Listener listener{.protocol = announcement.protocol,
+                                .requested = announcement.requested,
+                                .published = announcement.published,
+                                .dual_stack = announcement.dual_stack,
+                                .egress = announcement.egress};
+  if (announcement.published) return Ask(listener, fd, why);
+  if (fd_.valid() && SendPacket(fd_.get(), wire::Encode(listener), fd, MSG_DONTWAIT) != 0) HangUp();
+  return 0;
+}
+
+int SupervisorLink::PollTimeoutMs(const CallCounters& counters) const {
+  if (!fd_.valid()) return std::max(retry_ms_, kFirstRetryMs);
+  return Same(counters, sent_) ? -1 : kCountersEveryMs;
+}
+
+// Nothing is ever said unasked, so input on an open link is its end.
+void SupervisorLink::OnPoll(const CallCounters& counters) {
+  if (!fd_.valid()) {
+    if (!Connect().ok()) HangUp();
+    return;
+  }
+  uint8_t byte;
+  if (recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN) {
+    HangUp();
+  } else if (!Same(counters, sent_)) {
+    SendCounters(counters);
+  }
+}
+
+void SupervisorLink::SendCounters(const CallCounters& counters) {
+  wire::Counters message;
+  message.verdicts.assign(counters.verdicts.begin(), counters.verdicts.end());
+  message.latency_us_log2.assign(counters.latency_us_log2.begin(), counters.latency_us_log2.end());
+  if (SendPacket(fd_.get(), wire::Encode(message), -1, MSG_DONTWAIT) != 0) HangUp();
+  sent_ = counters;
+}
+
+int NoSupervisor::Claim(const Announcement&, std::string* why) {
+  *why = "a published port needs forcebind-supervisor";
+  return EACCES;
+}
+
+}  // namespace forcebind

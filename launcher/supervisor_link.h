@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// supervisor_link: a service's one connection to the supervisor, from its start to its end.
+//
+// THEORY OF OPERATION
+//   Strictly question and answer: whoever asks waits for the Result, kAnswerTimeoutMs at most; an answer that does not come
+//   closes the connection, so that a late one is never taken for the next question's.
+//   When the supervisor goes away the service goes on: private binds do not need it, and what is published stays so. The link
+//   is then *down*, and tries again with growing pauses, and once more when a published port is asked for.
+//
+// THREADS  Thread-compatible.
+#ifndef FORCEBIND_LAUNCHER_SUPERVISOR_LINK_H_
+#define FORCEBIND_LAUNCHER_SUPERVISOR_LINK_H_
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "notify/notify_loop.h"
+#include "notify/publisher.h"
+#include "sys/unique_fd.h"
+#include "wire/messages.h"
+
+namespace forcebind {
+
+inline constexpr int kAnswerTimeoutMs = 5000;
+
+// One question to the supervisor at `path`, over a connection of its own.
+absl::StatusOr<wire::Message> AskSupervisor(const std::string& path, const wire::Message& question,
+                                            std::string* document);
+
+class SupervisorLink : public Publisher, public LoopSource {
+ public:
+  // `hello`: with the addresses that the profile names, if any.
+  SupervisorLink(std::string path, wire::Hello hello) : path_(std::move(path)), hello_(std::move(hello)) {}
+
+  // Connects and says Hello. The supervisor's refusal is PERMISSION_DENIED, with its reason.
+  absl::StatusOr<wire::Welcome> Connect();
+  // From here on Hello is said with these addresses, as one who comes back.
+  void Settle(const PrivateAddresses& addresses);
+  int fd() const { return fd_.get(); }
+
+  int Claim(const Announcement& announcement, std::string* why) override;
+  int Announce(const Announcement& announcement, int fd, std::string* why) override;
+
+  int PollFd() const override { return fd_.get(); }
+  int PollTimeoutMs(const CallCounters& counters) const override;
+  void OnPoll(const CallCounters& counters) override;
+
+ private:
+  // Sends, and waits for a Result.
+  int Ask(const wire::Message& question, int fd, std::string* why);
+  void HangUp();
+  void SendCounters(const CallCounters& counters);
+
+  std::string path_;
+  wire::Hello hello_;
+  UniqueFd fd_;
+  int retry_ms_ = 0;
+  CallCounters sent_;
+};
+
+// For a service without a supervisor: everything private, nothing public.
+class NoSupervisor : public Publisher, public LoopSource {
+ public:
+  int Claim(const Announcement& announcement, std::string* why) override;
+  int Announce(const Announcement&, int, std::string*) override { return 0; }
+  int PollFd() const override { return -1; }
+  int PollTimeoutMs(const CallCounters&) const override { return -1; }
+  void OnPoll(const CallCounters&) override {}
+};
+
+}  // namespace forcebind
+
+#endif  // FORCEBIND_LAUNCHER_SUPERVISOR_LINK_H_
