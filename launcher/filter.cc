@@ -2,7 +2,6 @@
 #include "launcher/filter.h"
 
 #include <errno.h>
-#include <linux/net.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
@@ -50,8 +49,6 @@ Comparisons ComparisonsFor(Condition condition, const FilterOptions& options) {
       return all;
     case Condition::kNewListener:
       return {{Compare(1, SCMP_CMP_MASKED_EQ, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_FILTER_FLAG_NEW_LISTENER)}};
-    case Condition::kIndirectSocket:
-      return {{Compare(0, SCMP_CMP_EQ, SYS_SOCKET)}, {Compare(0, SCMP_CMP_EQ, SYS_SOCKETPAIR)}};
   }
   return all;
 }

@@ -10,32 +10,42 @@
 namespace forcebind {
 namespace {
 
+// Nouns read, verbs write.
 constexpr Command kCommands[] = {
     {"run", "run a service on private addresses of its own", &DeclareRun},
     {"version", "print the version", &DeclareVersion},
 };
 
-int Main(int argc, char** argv) {
-  CLI::App parser("Forces each service onto a private address of its own.", "forcebind");
-  parser.require_subcommand(1);
-  parser.fallthrough(false);
-  CommandFunction chosen;
-  for (const Command& command : kCommands) {
-    // Only the command that was named is declared: `run` is in every service's way.
-    if (argc > 1 && argv[1][0] != '-' && command.name != std::string(argv[1])) {
-      parser.add_subcommand(command.name, command.summary);
-      continue;
-    }
-    CLI::App* part = parser.add_subcommand(command.name, command.summary);
-    part->callback([&chosen, run = command.declare(*part)] { chosen = run; });
-  }
+// forcebind's own failures, so that they can be told from those of the command that is run (env(1)).
+constexpr int kUsageError = 125;
+
+void PrintUsage(FILE* out) {
+  fprintf(out, "Usage: forcebind COMMAND [OPTIONS]\n\nCommands:\n");
+  for (const Command& command : kCommands) fprintf(out, "  %-10s %s\n", command.name, command.summary);
+  fprintf(out, "\n`forcebind COMMAND --help` says more, and so does forcebind(1).\n");
+}
+
+int RunCommand(const Command& command, int argc, char** argv) {
+  CLI::App parser(command.summary, std::string("forcebind ") + command.name);
+  const CommandFunction run = command.declare(parser);
   try {
     parser.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    const int status = parser.exit(error);
-    return status == 0 ? 0 : 125;
+    return parser.exit(error) == 0 ? 0 : kUsageError;
   }
-  return chosen();
+  return run();
+}
+
+int Main(int argc, char** argv) {
+  const std::string name = argc > 1 ? argv[1] : "";
+  for (const Command& command : kCommands) {
+    if (name == command.name) return RunCommand(command, argc - 1, argv + 1);
+  }
+  if (name == "--version") return RunCommand(kCommands[std::size(kCommands) - 1], 1, argv);
+  const bool asked = name == "--help" || name == "-h" || name == "help";
+  if (!asked && !name.empty()) fprintf(stderr, "forcebind: there is no command \"%s\"\n", name.c_str());
+  PrintUsage(asked ? stdout : stderr);
+  return asked ? 0 : kUsageError;
 }
 
 }  // namespace

@@ -24,7 +24,6 @@ CommandFunction DeclareRun(CLI::App& parser) {
   parser.add_flag("-q,--quiet", *quiet, "say only what goes wrong");
   // As with nice(1) and env(1): the first word that is no option begins the command.
   parser.prefix_command();
-  parser.usage("forcebind run [OPTIONS] [--] COMMAND [ARG...]");
   return [options, verbose, quiet, &parser] {
     options->command = parser.remaining();
     if (!options->command.empty() && options->command.front() == "--") {

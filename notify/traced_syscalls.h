@@ -21,7 +21,6 @@ enum class Condition {
   kFamilyNotAllowed,  // socket(), socketpair(): the address family is not among the profile's `families`
   kMptcp,             // socket(): protocol 262, for a service with a supervisor
   kNewListener,       // seccomp(): SECCOMP_FILTER_FLAG_NEW_LISTENER
-  kIndirectSocket,    // i386 socketcall(): SYS_SOCKET or SYS_SOCKETPAIR, whose arguments lie in memory
 };
 
 struct TracedSyscall {
@@ -32,6 +31,8 @@ struct TracedSyscall {
   const char* why;
 };
 
+// i386's socketcall(2) meets the rules of the calls that it stands for. Its arguments lie in memory, where a filter cannot
+// look: so its SYS_SOCKET and SYS_SOCKETPAIR always fail (EAFNOSUPPORT). The C library calls socket() itself since Linux 4.3.
 inline constexpr TracedSyscall kTracedSyscalls[] = {
     {"bind", Condition::kAlways, Treatment::kNotify, 0, "done on the private address"},
     {"listen", Condition::kAlways, Treatment::kNotify, 0,
@@ -41,8 +42,6 @@ inline constexpr TracedSyscall kTracedSyscalls[] = {
     {"socketpair", Condition::kFamilyNotAllowed, Treatment::kFail, EAFNOSUPPORT, "as for socket"},
     {"socket", Condition::kMptcp, Treatment::kFail, EPROTONOSUPPORT,
      "an MPTCP listener cannot be published; programs fall back to TCP"},
-    {"socketcall", Condition::kIndirectSocket, Treatment::kFail, ENOSYS,
-     "a family that lies in memory cannot be decided by a filter; the C library uses socket() where it is there"},
     {"io_uring_setup", Condition::kAlways, Treatment::kFail, ENOSYS,
      "its bind and listen operations never meet a filter; programs fall back to system calls"},
     {"seccomp", Condition::kNewListener, Treatment::kFail, EBUSY,
