@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // profile_file: a service's profile, read from TOML. forcebind-profile(5) is the format's manual.
 //
-// Every error is INVALID_ARGUMENT (or NOT_FOUND for a profile that does not exist) with "FILE:LINE:COLUMN: " in front and
-// says what would be right; nothing is taken from a file with an error in it.
+// Every error is INVALID_ARGUMENT (or NOT_FOUND for a profile that does not exist) with "FILE:LINE:COLUMN: " in front
+// and says what would be right; nothing is taken from a file with an error in it.
 //
 // Tested by tests/unit/config/profile_file_test.cc and fuzzed by tests/fuzz/profile_fuzz.cc.
 #ifndef FORCEBIND_CONFIG_PROFILE_FILE_H_
 #define FORCEBIND_CONFIG_PROFILE_FILE_H_
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,8 @@
 #include "core/service_policy.h"
 
 namespace forcebind {
+
+inline constexpr size_t kMaxAllowedRanges = 256;
 
 // `file` is only named in errors. `default_name` is the service's name where the text gives none.
 absl::StatusOr<ServicePolicy> ParseProfile(const std::string& text, const std::string& file,

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/profile_file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "config/policy_reader.h"
+#include "config/text_file.h"
+#include "config/toml_reader.h"
+#include "sys/errno_status.h"
+
+namespace forcebind {
+namespace {
+
+constexpr char kSuffix[] = ".toml";
+constexpr char kSystemDirectory[] = "/etc/forcebind/profiles";
+
+struct FamilyName {
+  const char* name;
+  int number;
+};
+// Not here, whatever the kernel offers: smc, rxrpc, rds and l2tp, which carry IP past the private address.
+constexpr FamilyName kFamilies[] = {
+    {"inet", AF_INET}, {"inet6", AF_INET6},         {"unix", AF_UNIX}, {"netlink", AF_NETLINK}, {"alg", AF_ALG},
+    {"ax25", AF_AX25}, {"bluetooth", AF_BLUETOOTH}, {"can", AF_CAN},   {"key", AF_KEY},         {"llc", AF_LLC},
+    {"nfc", AF_NFC},   {"packet", AF_PACKET},       {"tipc", AF_TIPC}, {"vsock", AF_VSOCK},     {"x25", AF_X25},
+    {"xdp", AF_XDP},
+};
+
+std::string KnownFamilies() {
+  return absl::StrJoin(kFamilies, ", ", [](std::string* out, const FamilyName& family) { out->append(family.name); });
+}
+
+// One profile on its way from text to policy.
+class ProfileReader {
+ public:
+  ProfileReader(const std::string& file, const std::string& default_name)
+      : reader_(file), policy_(DefaultPolicy(default_name)) {}
+
+  absl::StatusOr<ServicePolicy> Read(const std::string& text);
+
+ private:
+  absl::Status ReadName(const TomlNode& node);
+  absl::Status ReadAddress(const TomlNode& node);
+  absl::Status ReadAllowed(const TomlNode& node);
+  absl::Status ReadFamily(const TomlNode& node);
+  absl::Status ReadUnix(const TomlNode& node);
+  absl::Status ReadWhenGone(const TomlNode& node, WhenGone* when_gone);
+  absl::Status ReadPublication(const TomlNode& node);
+  absl::Status ReadPublicationTable(const TomlNode& node, Publication* publication);
+  absl::Status ReadPublishedPort(const TomlNode& node, Publication* publication);
+
+  TomlReader reader_;
+  ServicePolicy policy_;
+  Publication defaults_;  // the profile's own `guard` and `when-gone`
+};
+
+absl::StatusOr<ServicePolicy> ProfileReader::Read(const std::string& text) {
+  absl::StatusOr<TomlNode> document = reader_.Parse(text);
+  if (!document.ok()) return document.status();
+  const auto each = [this](absl::Status (ProfileReader::*read)(const TomlNode&)) {
+    return [this, read](const TomlNode& list) {
+      return reader_.ReadEach(list, [this, read](const TomlNode& element) { return (this->*read)(element); });
+    };
+  };
+  // In this order: `publish` needs the defaults, `unix` the families.
+  absl::Status status = reader_.ReadTable(
+      *document, {
+                     {"name", [&](const TomlNode& node) { return ReadName(node); }},
+                     {"address", each(&ProfileReader::ReadAddress)},
+                     {"guard", [&](const TomlNode& node) { return reader_.Read(node, &defaults_.guard); }},
+                     {"when-gone", [&](const TomlNode& node) { return ReadWhenGone(node, &defaults_.when_gone); }},
+                     {"publish", each(&ProfileReader::ReadPublication)},
+                     {"allow",
+                      [&](const TomlNode& node) {
+                        policy_.allow.emplace();
+                        return each(&ProfileReader::ReadAllowed)(node);
+                      }},
+                     {"families",
+                      [&](const TomlNode& node) {
+                        policy_.families.clear();
+                        return each(&ProfileReader::ReadFamily)(node);
+                      }},
+                     {"unix", [&](const TomlNode& node) { return ReadUnix(node); }},
+                     {"egress", [&](const TomlNode& node) { return reader_.Read(node, &policy_.egress); }},
+                     {"multicast", [&](const TomlNode& node) { return reader_.Read(node, &policy_.multicast); }},
+                 });
+  if (!status.ok()) return status;
+  if (!IsServiceName(policy_.name)) {
+    return reader_.Error(*document, absl::StrCat("\"", policy_.name,
+                                                 "\", the file's name, cannot be a service's name: add name = \"…\""));
+  }
+  return policy_;
+}
+
+absl::Status ProfileReader::ReadName(const TomlNode& node) {
+  if (absl::Status status = reader_.Read(node, &policy_.name); !status.ok()) return status;
+  if (IsServiceName(policy_.name)) return absl::OkStatus();
+  return reader_.Error(node, absl::StrCat("must be 1 to ", kMaxServiceNameLength,
+                                          " letters, digits, dots, hyphens or underscores, beginning with a letter or "
+                                          "a digit"));
+}
+
+absl::Status ProfileReader::ReadAddress(const TomlNode& node) {
+  IpAddress address;
+  if (absl::Status status = ReadParsed(reader_, node, &address); !status.ok()) return status;
+  absl::Status status = AddPrivateAddress(address, &policy_.addresses);
+  return status.ok() ? status : reader_.Error(node, status.message());
+}
+
+absl::Status ProfileReader::ReadPublishedPort(const TomlNode& node, Publication* publication) {
+  PortRange range;
+  if (absl::Status status = ReadParsed(reader_, node, &range); !status.ok()) return status;
+  if (range.first != range.last) {
+    return reader_.Error(node, absl::StrCat("\"", range.ToString(), "\" is a range: name each port by itself"));
+  }
+  publication->protocol = range.protocol;
+  publication->port = range.first;
+  return absl::OkStatus();
+}
+
+absl::Status ProfileReader::ReadPublicationTable(const TomlNode& node, Publication* publication) {
+  absl::Status status = reader_.ReadTable(
+      node, {
+                {"port", [&](const TomlNode& value) { return ReadPublishedPort(value, publication); }},
+                {"on", [&](const TomlNode& value) { return ReadPrefixes(reader_, value, &publication->on); }},
+                {"guard", [&](const TomlNode& value) { return reader_.Read(value, &publication->guard); }},
+                {"when-gone", [&](const TomlNode& value) { return ReadWhenGone(value, &publication->when_gone); }},
+            });
+  if (status.ok() && publication->port == 0) return reader_.Error(node, "lacks a port, such as port = \"tcp/80\"");
+  return status;
+}
+
+absl::Status ProfileReader::ReadPublication(const TomlNode& node) {
+  Publication publication = defaults_;
+  absl::Status status = std::holds_alternative<TomlTable>(node.value) ? ReadPublicationTable(node, &publication)
+                                                                      : ReadPublishedPort(node, &publication);
+  if (!status.ok()) return status;
+  status = AddPublication(publication, &policy_.publish);
+  return status.ok() ? status : reader_.Error(node, status.message());
+}
+
+absl::Status ProfileReader::ReadAllowed(const TomlNode& node) {
+  PortRange range;
+  if (absl::Status status = ReadParsed(reader_, node, &range); !status.ok()) return status;
+  for (const PortRange& other : *policy_.allow) {
+    if (other.protocol == range.protocol && other.first <= range.last && range.first <= other.last) {
+      return reader_.Error(
+          node, absl::StrCat("\"", range.ToString(), "\" and \"", other.ToString(), "\" have ports in common"));
+    }
+  }
+  if (policy_.allow->size() == kMaxAllowedRanges) {
+    return reader_.Error(node, absl::StrCat("more than ", kMaxAllowedRanges, " ranges"));
+  }
+  policy_.allow->push_back(range);
+  return absl::OkStatus();
+}
+
+absl::Status ProfileReader::ReadFamily(const TomlNode& node) {
+  std::string name;
+  if (absl::Status status = reader_.Read(node, &name); !status.ok()) return status;
+  const auto* family = std::find_if(std::begin(kFamilies), std::end(kFamilies),
+                                    [&](const FamilyName& each) { return name == each.name; });
+  if (family == std::end(kFamilies)) {
+    return reader_.Error(node, absl::StrCat("unknown family \"", name, "\": known are ", KnownFamilies()));
+  }
+  std::vector<int>& families = policy_.families;
+  if (std::find(families.begin(), families.end(), family->number) == families.end()) {
+    families.push_back(family->number);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ProfileReader::ReadUnix(const TomlNode& node) {
+  std::string word;
+  if (absl::Status status = reader_.Read(node, &word); !status.ok()) return status;
+  if (word != "allow" && word != "deny") return reader_.Error(node, "must be \"allow\" or \"deny\"");
+  policy_.unix_sockets = word == "allow";
+  std::vector<int>& families = policy_.families;
+  if (!policy_.unix_sockets) families.erase(std::remove(families.begin(), families.end(), AF_UNIX), families.end());
+  return absl::OkStatus();
+}
+
+absl::Status ProfileReader::ReadWhenGone(const TomlNode& node, WhenGone* when_gone) {
+  std::string word;
+  if (absl::Status status = reader_.Read(node, &word); !status.ok()) return status;
+  if (word != "fall-through" && word != "refuse") {
+    return reader_.Error(node, "must be \"fall-through\" or \"refuse\"");
+  }
+  *when_gone = word == "refuse" ? WhenGone::kRefuse : WhenGone::kFallThrough;
+  return absl::OkStatus();
+}
+
+// A relative path in XDG_CONFIG_HOME counts as none (XDG Base Directory Specification).
+std::optional<std::string> UserDirectory() {
+  const auto absolute = [](const char* path) { return path != nullptr && path[0] == '/'; };
+  const char* config = getenv("XDG_CONFIG_HOME");
+  if (absolute(config)) return absl::StrCat(config, "/forcebind/profiles");
+  const char* home = getenv("HOME");
+  if (absolute(home)) return absl::StrCat(home, "/.config/forcebind/profiles");
+  return std::nullopt;
+}
+
+// OK if there is a file, NOT_FOUND if there is none; anything else is a directory that could not be searched.
+absl::Status CheckExists(const std::string& path) {
+  struct stat found;
+  if (stat(path.c_str(), &found) == 0) return absl::OkStatus();
+  if (errno == ENOENT || errno == ENOTDIR) return absl::NotFoundError(absl::StrCat(path, ": no such file"));
+  return ErrnoStatus(errno, absl::StrCat("look for ", path));
+}
+
+std::string NameOfFile(const std::string& path) {
+  const absl::string_view file = absl::string_view(path).substr(path.rfind('/') + 1);
+  return std::string(absl::StripSuffix(file, kSuffix));
+}
+
+}  // namespace
+
+absl::StatusOr<ServicePolicy> ParseProfile(const std::string& text, const std::string& file,
+                                           const std::string& default_name) {
+  return ProfileReader(file, default_name).Read(text);
+}
+
+std::vector<std::string> ProfileDirectories() {
+  std::vector<std::string> directories;
+  const std::optional<std::string> own = geteuid() == 0 ? std::nullopt : UserDirectory();
+  if (own) directories.push_back(*own);
+  directories.push_back(kSystemDirectory);
+  return directories;
+}
+
+absl::StatusOr<std::string> FindProfile(const std::string& name_or_path) {
+  if (absl::StrContains(name_or_path, '/')) {
+    absl::Status status = CheckExists(name_or_path);
+    if (!status.ok()) return status;
+    return name_or_path;
+  }
+  const std::vector<std::string> directories = ProfileDirectories();
+  for (const std::string& directory : directories) {
+    const std::string path = absl::StrCat(directory, "/", name_or_path, kSuffix);
+    absl::Status status = CheckExists(path);
+    if (status.ok()) return path;
+    if (!absl::IsNotFound(status)) return status;
+  }
+  const char* hint = absl::EndsWith(name_or_path, kSuffix) ? "; a file here is named with ./ in front" : "";
+  return absl::NotFoundError(
+      absl::StrCat("no profile \"", name_or_path, "\" in ", absl::StrJoin(directories, " or "), hint));
+}
+
+absl::StatusOr<ServicePolicy> LoadProfile(const std::string& name_or_path) {
+  absl::StatusOr<std::string> path = FindProfile(name_or_path);
+  if (!path.ok()) return path.status();
+  absl::StatusOr<std::string> text = ReadTextFile(*path);
+  if (!text.ok()) return text.status();
+  return ParseProfile(*text, *path, NameOfFile(*path));
+}
+
+ServicePolicy DefaultPolicy(const std::string& name) {
+  ServicePolicy policy;
+  policy.name = name;
+  policy.families = {AF_INET, AF_INET6, AF_UNIX, AF_NETLINK};
+  return policy;
+}
+
+}  // namespace forcebind
