@@ -44,7 +44,6 @@ absl::Status CloseAllBut(std::vector<int> keep) {
   std::sort(keep.begin(), keep.end());
   unsigned first = 0;
   for (const int fd : keep) {
-    if (fd < 0) continue;
     const unsigned number = static_cast<unsigned>(fd);
     if (number > first && close_range(first, number - 1, 0) != 0) return ErrnoStatus(errno, "close descriptors");
     first = number + 1;
@@ -86,12 +85,12 @@ absl::Status HandOver::Give(int notify_fd, int companion) {
   return Await(taken_.get(), companion, "companion process").status();
 }
 
-absl::StatusOr<UniqueFd> HandOver::Take(int launcher, int keep) {
+absl::StatusOr<UniqueFd> HandOver::Take(int launcher) {
   absl::StatusOr<uint64_t> value = Await(loaded_.get(), launcher, "launcher");
   if (!value.ok()) return value.status();
   if (unshare(CLONE_FILES) != 0) return ErrnoStatus(errno, "make the descriptor table private");
   UniqueFd notify(static_cast<int>(*value - 1));
-  absl::Status closed = CloseAllBut({notify.get(), keep, loaded_.get(), taken_.get()});
+  absl::Status closed = CloseAllBut({notify.get(), loaded_.get(), taken_.get()});
   if (!closed.ok()) return closed;
   return notify;
 }

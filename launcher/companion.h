@@ -37,9 +37,9 @@ class HandOver {
   // Launcher: the filter is loaded, here is its fd. Waits until it has been taken. `companion`: its pidfd.
   absl::Status Give(int notify_fd, int companion);
 
-  // Companion: waits for the fd, then has a descriptor table of its own with that fd, `keep` (-1 = none) and this object's,
-  // and nothing else. `launcher`: its pidfd.
-  absl::StatusOr<UniqueFd> Take(int launcher, int keep);
+  // Companion: waits for the fd, then has a descriptor table of its own with that fd and this object's, and nothing else.
+  // `launcher`: its pidfd.
+  absl::StatusOr<UniqueFd> Take(int launcher);
   // Companion: everything is ready, the service may start.
   void Confirm();
 

@@ -37,12 +37,13 @@ int Accompany(const ServiceSetup& setup, LogLevel level, uint64_t netns_cookie, 
   if (!ready.ok()) return Fail(ready);
   NoSupervisor nobody;
   SupervisorLink* link = setup.link.get();
-  absl::StatusOr<UniqueFd> notify_fd = hand_over.Take(launcher, link != nullptr ? link->fd() : -1);
+  absl::StatusOr<UniqueFd> notify_fd = hand_over.Take(launcher);
   if (!notify_fd.ok()) return kOwnFailure;
   absl::StatusOr<std::unique_ptr<SeccompNotify>> device = SeccompNotify::Create(*std::move(notify_fd));
   if (!device.ok()) return kOwnFailure;
   Publisher& publisher = link != nullptr ? static_cast<Publisher&>(*link) : nobody;
   LoopSource& source = link != nullptr ? static_cast<LoopSource&>(*link) : nobody;
+  if (link != nullptr) link->TakeOver();
   CallHandler handler(setup.policy, **device, publisher, log, netns_cookie);
   hand_over.Confirm();
   return RunNotifyLoop(**device, [&](const Notification& call) { return handler.Handle(call); }, source);

@@ -77,13 +77,14 @@ absl::StatusOr<wire::Welcome> SupervisorLink::Connect() {
   return *welcome;
 }
 
-void SupervisorLink::Settle(const PrivateAddresses& addresses) {
-  hello_.addresses = addresses;
-  hello_.resumed = true;
+void SupervisorLink::TakeOver() {
+  (void)fd_.release();
+  if (!Connect().ok()) HangUp();
 }
 
 void SupervisorLink::HangUp() {
   fd_.reset();
+  hello_.resumed = true;
   retry_ms_ = std::clamp(retry_ms_ * 2, kFirstRetryMs, kLastRetryMs);
 }
 

@@ -2,6 +2,7 @@
 // supervisor_link: a service's one connection to the supervisor, from its start to its end.
 //
 // THEORY OF OPERATION
+//   The launcher connects first, to be admitted and to learn its addresses; the companion connects again, and stays.
 //   Strictly question and answer: whoever asks waits for the Result, kAnswerTimeoutMs at most; an answer that does not come
 //   closes the connection, so that a late one is never taken for the next question's.
 //   When the supervisor goes away the service goes on: private binds do not need it, and what is published stays so. The link
@@ -35,9 +36,11 @@ class SupervisorLink : public Publisher, public LoopSource {
 
   // Connects and says Hello. The supervisor's refusal is PERMISSION_DENIED, with its reason.
   absl::StatusOr<wire::Welcome> Connect();
-  // From here on Hello is said with these addresses, as one who comes back.
-  void Settle(const PrivateAddresses& addresses);
-  int fd() const { return fd_.get(); }
+  // From here on Hello is said with these addresses.
+  void Settle(const PrivateAddresses& addresses) { hello_.addresses = addresses; }
+  // In the companion: a connection of its own, since the supervisor knows a client by who connected. The launcher's, which
+  // is closed in this process already, ends when the service is executed. A failure leaves the link down.
+  void TakeOver();
 
   int Claim(const Announcement& announcement, std::string* why) override;
   int Announce(const Announcement& announcement, int fd, std::string* why) override;
