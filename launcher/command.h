@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// command: the table of `forcebind`'s commands. Each one adds its options to its own part of the parser, and runs when it
-// was the one that was named.
+// command: the table of `forcebind`'s commands. Each one adds its options to its own part of the parser, and runs when
+// it was the one that was named.
 #ifndef FORCEBIND_LAUNCHER_COMMAND_H_
 #define FORCEBIND_LAUNCHER_COMMAND_H_
 
@@ -18,7 +18,8 @@ using CommandFunction = std::function<int()>;
 struct Command {
   const char* name;
   const char* summary;
-  // Adds the options, and returns what is to be run with them. Whatever the options are stored in lives in the function.
+  // Adds the options, and returns what is to be run with them. Whatever the options are stored in lives in the
+  // function.
   CommandFunction (*declare)(CLI::App& parser);
 };
 

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// companion: the process beside a service that answers its bind() and listen() calls, and how it gets the notification fd.
+// companion: the process beside a service that answers its bind() and listen() calls, and how it gets the notification
+// fd.
 //
 // THEORY OF OPERATION
 //   The launcher becomes the service by execve(2), so that the service has the launcher's process id, parent, group and
-//   terminal. Before that it starts the companion, twice removed, so that it is not the service's child: a stranger to its
-//   wait(2) and to its `kill` of children. Until the hand-over the two share one descriptor table (CLONE_FILES): the fd
-//   that seccomp(2) makes is then in the companion's table as well, and only its number has to be told, by eventfd. No call
-//   that a filter could stop is needed.
+//   terminal. Before that it starts the companion, twice removed, so that it is not the service's child: a stranger to
+//   its wait(2) and to its `kill` of children. Until the hand-over the two share one descriptor table (CLONE_FILES):
+//   the fd that seccomp(2) makes is then in the companion's table as well, and only its number has to be told, by
+//   eventfd. No call that a filter could stop is needed.
 //       launcher                        companion
 //       seccomp(NEW_LISTENER) = n
 //       write n+1 to `loaded`    ─►     takes n into a table of its own, closes everything else
@@ -14,9 +15,9 @@
 //       execve
 //   Either one notices the other's death by pidfd.
 //
-//   The companion has a session of its own (no terminal signals), holds none of the service's descriptors, is not dumpable,
-//   ignores the signals that end a service (it ends by itself, with the last process that the filter watches), and has laid
-//   down CAP_NET_BIND_SERVICE (sys/capabilities.h).
+//   The companion has a session of its own (no terminal signals), holds none of the service's descriptors, is not
+//   dumpable, ignores the signals that end a service (it ends by itself, with the last process that the filter
+//   watches), and has laid down CAP_NET_BIND_SERVICE (sys/capabilities.h).
 #ifndef FORCEBIND_LAUNCHER_COMPANION_H_
 #define FORCEBIND_LAUNCHER_COMPANION_H_
 
@@ -37,8 +38,8 @@ class HandOver {
   // Launcher: the filter is loaded, here is its fd. Waits until it has been taken. `companion`: its pidfd.
   absl::Status Give(int notify_fd, int companion);
 
-  // Companion: waits for the fd, then has a descriptor table of its own with that fd and this object's, and nothing else.
-  // `launcher`: its pidfd.
+  // Companion: waits for the fd, then has a descriptor table of its own with that fd and this object's, and nothing
+  // else. `launcher`: its pidfd.
   absl::StatusOr<UniqueFd> Take(int launcher);
   // Companion: everything is ready, the service may start.
   void Confirm();
@@ -47,8 +48,8 @@ class HandOver {
   UniqueFd loaded_, taken_;
 };
 
-// Runs `body` in a new process that shares the descriptor table, is not a child of this one, and ends with `body`'s result.
-// Returns its pidfd.
+// Runs `body` in a new process that shares the descriptor table, is not a child of this one, and ends with `body`'s
+// result. Returns its pidfd.
 absl::StatusOr<UniqueFd> StartDetached(absl::FunctionRef<int()> body);
 
 // What a companion does first; see the head of this file.

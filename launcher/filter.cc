@@ -22,7 +22,8 @@ namespace {
 
 constexpr unsigned kSmallFamilies = 64;
 constexpr unsigned kMptcpProtocol = 262;  // IPPROTO_MPTCP
-constexpr uint64_t kIntMask = UINT32_MAX;  // an int argument's upper half is ignored by the kernel, so it is by the filter
+constexpr uint64_t kIntMask =
+    UINT32_MAX;  // an int argument's upper half is ignored by the kernel, so it is by the filter
 
 using Context = std::unique_ptr<void, decltype(&seccomp_release)>;
 
@@ -59,8 +60,8 @@ absl::Status AddRule(scmp_filter_ctx context, const TracedSyscall& traced, const
   const uint32_t action =
       traced.treatment == Treatment::kNotify ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(static_cast<uint16_t>(traced.error));
   for (const std::vector<scmp_arg_cmp>& comparisons : ComparisonsFor(traced.condition, options)) {
-    const int error = seccomp_rule_add_array(context, action, number, static_cast<unsigned>(comparisons.size()),
-                                             comparisons.data());
+    const int error =
+        seccomp_rule_add_array(context, action, number, static_cast<unsigned>(comparisons.size()), comparisons.data());
     if (error != 0) return ErrnoStatus(-error, absl::StrCat("add a filter rule for ", traced.name));
   }
   return absl::OkStatus();

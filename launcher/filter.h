@@ -2,7 +2,8 @@
 // filter: the seccomp program of a service, from the table of traced system calls.
 //
 // Built with libseccomp and exported, since libseccomp 2.5.4 cannot load one with the flags that are wanted
-// (sys/seccomp_notify). i386 calls on x86-64 meet the same rules; x32 and other architectures get ENOSYS for every call.
+// (sys/seccomp_notify). i386 calls on x86-64 meet the same rules; x32 and other architectures get ENOSYS for every
+// call.
 //
 // Tested by tests/unit/launcher/filter_test.cc and tests/behaviour/.
 #ifndef FORCEBIND_LAUNCHER_FILTER_H_
@@ -24,8 +25,8 @@ struct FilterOptions {
 
 absl::StatusOr<std::vector<sock_filter>> BuildFilter(const FilterOptions& options);
 
-// The values below 64 that are not in `allowed`, as few (value, mask) pairs: v matches if (v & mask) == value. Values from 64
-// on are the caller's to refuse.
+// The values below 64 that are not in `allowed`, as few (value, mask) pairs: v matches if (v & mask) == value. Values
+// from 64 on are the caller's to refuse.
 struct MaskedValue {
   unsigned value = 0;
   unsigned mask = 0;

@@ -46,7 +46,8 @@ int Accompany(const ServiceSetup& setup, LogLevel level, uint64_t netns_cookie, 
   if (link != nullptr) link->TakeOver();
   CallHandler handler(setup.policy, **device, publisher, log, netns_cookie);
   hand_over.Confirm();
-  return RunNotifyLoop(**device, [&](const Notification& call) { return handler.Handle(call); }, source);
+  return RunNotifyLoop(
+      **device, [&](const Notification& call) { return handler.Handle(call); }, source);
 }
 
 // Without CAP_SYS_ADMIN a filter may only be loaded by who can gain no privileges any more (seccomp(2)).

@@ -15,7 +15,7 @@ struct RunOptions {
   std::optional<std::string> profile;  // a name or a path
   std::optional<std::string> name;
   std::vector<std::string> addresses;
-  std::vector<std::string> publish;  // "tcp/80"
+  std::vector<std::string> publish;       // "tcp/80"
   std::optional<std::string> supervisor;  // a path, or "none"; absent: the default one, if it is there
   LogLevel log_level = LogLevel::kWarning;
   std::vector<std::string> command;

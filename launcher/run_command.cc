@@ -19,7 +19,8 @@ CommandFunction DeclareRun(CLI::App& parser) {
   parser.add_option("--publish", options->publish, "answer on this port of all public addresses, e.g. tcp/80")
       ->type_name("PROTO/PORT")
       ->allow_extra_args(false);
-  parser.add_option("--supervisor", options->supervisor, "the supervisor's socket, or \"none\"")->type_name("PATH|none");
+  parser.add_option("--supervisor", options->supervisor, "the supervisor's socket, or \"none\"")
+      ->type_name("PATH|none");
   parser.add_flag("-v,--verbose", *verbose, "say what becomes of each call");
   parser.add_flag("-q,--quiet", *quiet, "say only what goes wrong");
   // As with nice(1) and env(1): the first word that is no option begins the command.

@@ -105,7 +105,8 @@ absl::StatusOr<ServiceSetup> SetUpService(const RunOptions& options) {
   ServicePolicy& own = setup.policy;
   const SupervisorPath supervisor = FindSupervisor(options.supervisor);
   if (!supervisor.path.empty()) {
-    wire::Hello hello{.name = own.name, .pid = getpid(), .addresses = own.addresses, .publish = own.publish, .walls = {"notify"}};
+    wire::Hello hello{
+        .name = own.name, .pid = getpid(), .addresses = own.addresses, .publish = own.publish, .walls = {"notify"}};
     setup.link = std::make_unique<SupervisorLink>(supervisor.path, hello);
     absl::StatusOr<wire::Welcome> welcome = setup.link->Connect();
     const bool refused = absl::IsPermissionDenied(welcome.status());
@@ -117,7 +118,8 @@ absl::StatusOr<ServiceSetup> SetUpService(const RunOptions& options) {
     }
   } else if (!own.publish.empty()) {
     return absl::FailedPreconditionError(
-        absl::StrCat("\"", own.name, "\" publishes ports, which needs a supervisor: start forcebind-supervisor, or name "
+        absl::StrCat("\"", own.name,
+                     "\" publishes ports, which needs a supervisor: start forcebind-supervisor, or name "
                      "its socket with --supervisor"));
   }
   if (!own.addresses.v4 && !own.addresses.v6) own.addresses = LocalAddresses(own.name);

@@ -26,7 +26,7 @@ absl::StatusOr<ServiceSetup> SetUpService(const RunOptions& options);
 
 // Where the supervisor is to be looked for: the option, FORCEBIND_SUPERVISOR, the user's own, the system's.
 struct SupervisorPath {
-  std::string path;       // empty: none is wanted
+  std::string path;        // empty: none is wanted
   bool explicit_ = false;  // somebody named it
 };
 SupervisorPath FindSupervisor(const std::optional<std::string>& option);

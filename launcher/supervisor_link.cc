@@ -66,8 +66,8 @@ absl::StatusOr<wire::Welcome> SupervisorLink::Connect() {
   absl::StatusOr<wire::Message> answer = wire::Decode(packet->bytes);
   if (!answer.ok()) return answer.status();
   if (const auto* refusal = std::get_if<wire::Result>(&*answer)) {
-    return absl::PermissionDeniedError(absl::StrCat("the supervisor refuses: ", refusal->text, " (",
-                                                    ErrnoName(refusal->error), ")"));
+    return absl::PermissionDeniedError(
+        absl::StrCat("the supervisor refuses: ", refusal->text, " (", ErrnoName(refusal->error), ")"));
   }
   const auto* welcome = std::get_if<wire::Welcome>(&*answer);
   if (welcome == nullptr) return absl::InternalError("the supervisor answers out of turn");
@@ -106,10 +106,10 @@ int SupervisorLink::Ask(const wire::Message& question, int fd, std::string* why)
 }
 
 int SupervisorLink::Claim(const Announcement& announcement, std::string* why) {
-  return Ask(wire::Claim{.protocol = announcement.protocol,
-                         .target = announcement.actual,
-                         .dual_stack = announcement.dual_stack},
-             -1, why);
+  return Ask(
+      wire::Claim{
+          .protocol = announcement.protocol, .target = announcement.actual, .dual_stack = announcement.dual_stack},
+      -1, why);
 }
 
 int SupervisorLink::Announce(const Announcement& announcement, int fd, std::string* why) {

@@ -3,10 +3,10 @@
 //
 // THEORY OF OPERATION
 //   The launcher connects first, to be admitted and to learn its addresses; the companion connects again, and stays.
-//   Strictly question and answer: whoever asks waits for the Result, kAnswerTimeoutMs at most; an answer that does not come
-//   closes the connection, so that a late one is never taken for the next question's.
-//   When the supervisor goes away the service goes on: private binds do not need it, and what is published stays so. The link
-//   is then *down*, and tries again with growing pauses, and once more when a published port is asked for.
+//   Strictly question and answer: whoever asks waits for the Result, kAnswerTimeoutMs at most; an answer that does not
+//   come closes the connection, so that a late one is never taken for the next question's. When the supervisor goes
+//   away the service goes on: private binds do not need it, and what is published stays so. The link is then *down*,
+//   and tries again with growing pauses, and once more when a published port is asked for.
 //
 // THREADS  Thread-compatible.
 #ifndef FORCEBIND_LAUNCHER_SUPERVISOR_LINK_H_
@@ -38,8 +38,8 @@ class SupervisorLink : public Publisher, public LoopSource {
   absl::StatusOr<wire::Welcome> Connect();
   // From here on Hello is said with these addresses.
   void Settle(const PrivateAddresses& addresses) { hello_.addresses = addresses; }
-  // In the companion: a connection of its own, since the supervisor knows a client by who connected. The launcher's, which
-  // is closed in this process already, ends when the service is executed. A failure leaves the link down.
+  // In the companion: a connection of its own, since the supervisor knows a client by who connected. The launcher's,
+  // which is closed in this process already, ends when the service is executed. A failure leaves the link down.
   void TakeOver();
 
   int Claim(const Announcement& announcement, std::string* why) override;

@@ -51,16 +51,15 @@ CallHandler::Outcome CallHandler::BindInet(const Subject& subject) {
   KernelHostFacts host(subject.tid, subject.socket.get(), has_scope ? subject.address.v6()->sin6_scope_id : 0);
   const auto* bytes = reinterpret_cast<const uint8_t*>(&subject.address.storage);
   BindVerdict verdict = DecideInetBind({bytes, subject.address.size}, facts, policy_, host);
-  return std::visit(
-      Overloaded{
-          [&](const AsRequested&) -> Outcome {
-            return {BindPort(subject, subject.address), Verdict::kAsRequested};
-          },
-          [&](const Rewrite& rewrite) -> Outcome { return BindRewritten(subject, facts, rewrite); },
-          [&](const Egress& egress) -> Outcome { return BindEgress(subject, facts, egress); },
-          [&](const Deny& deny) -> Outcome { return Refuse(subject, deny.error, deny.reason); },
-      },
-      verdict);
+  return std::visit(Overloaded{
+                        [&](const AsRequested&) -> Outcome {
+                          return {BindPort(subject, subject.address), Verdict::kAsRequested};
+                        },
+                        [&](const Rewrite& rewrite) -> Outcome { return BindRewritten(subject, facts, rewrite); },
+                        [&](const Egress& egress) -> Outcome { return BindEgress(subject, facts, egress); },
+                        [&](const Deny& deny) -> Outcome { return Refuse(subject, deny.error, deny.reason); },
+                    },
+                    verdict);
 }
 
 CallHandler::Outcome CallHandler::BindRewritten(const Subject& subject, const SocketFacts& facts,
@@ -119,8 +118,8 @@ CallHandler::Outcome CallHandler::BindEgress(const Subject& subject, const Socke
   return {0, Verdict::kEgress};
 }
 
-// A path is created with the task's rights, in its directory; an abstract name belongs to the network namespace, whoever
-// binds it (unix(7)).
+// A path is created with the task's rights, in its directory; an abstract name belongs to the network namespace,
+// whoever binds it (unix(7)).
 CallHandler::Outcome CallHandler::BindUnix(const Subject& subject) {
   if (!policy_.unix_sockets) return Refuse(subject, EACCES, "the profile says unix = \"deny\"");
   const auto* name = reinterpret_cast<const sockaddr_un*>(&subject.address.storage);

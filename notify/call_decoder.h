@@ -25,8 +25,8 @@ struct Call {
 // Reads `size` bytes of the target at `address`; an errno value.
 using MemoryReader = absl::FunctionRef<int(uint64_t address, void* buffer, size_t size)>;
 
-// Decodes bind, listen, and i386's socketcall of these. 0; ENOSYS for any other call or architecture; the reader's error
-// (socketcall's arguments lie in memory).
+// Decodes bind, listen, and i386's socketcall of these. 0; ENOSYS for any other call or architecture; the reader's
+// error (socketcall's arguments lie in memory).
 int DecodeCall(const Notification& notification, MemoryReader read, Call* call);
 
 }  // namespace forcebind

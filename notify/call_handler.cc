@@ -22,9 +22,10 @@ CallHandler::Outcome CallHandler::Handle(const Notification& notification) {
   const int error = Gather(notification, &subject);
   if (!device_.IsAlive(notification.id)) return {ENOENT, Verdict::kGone};
   if (error == EPERM || error == EACCES || error == ENOTSUP) {
-    return Refuse(subject, EPERM,
-                  absl::StrCat("cannot look into thread ", notification.tid, " (", ErrnoName(error),
-                               "): it has made itself undumpable, or Yama forbids it; run forcebind with CAP_SYS_PTRACE"));
+    return Refuse(
+        subject, EPERM,
+        absl::StrCat("cannot look into thread ", notification.tid, " (", ErrnoName(error),
+                     "): it has made itself undumpable, or Yama forbids it; run forcebind with CAP_SYS_PTRACE"));
   }
   if (error != 0) return {error, Verdict::kFailed};
   return subject.call.kind == CallKind::kBind ? Bind(subject) : Listen(subject);
@@ -62,7 +63,13 @@ SocketFacts CallHandler::FactsOf(const Subject& subject) const {
   facts.domain = subject.domain;
   facts.type = IntOption(fd, SOL_SOCKET, SO_TYPE, 0);
   facts.protocol = IntOption(fd, SOL_SOCKET, SO_PROTOCOL, 0);
-  facts.v6only = subject.domain == AF_INET6 && IntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0;
+  if (subject.domain == AF_INET6) {
+    facts.v6only = IntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0;
+    facts.bound_ifindex = static_cast<uint32_t>(IntOption(fd, SOL_SOCKET, SO_BINDTOIFINDEX, 0));
+    SockAddr name;
+    facts.bound =
+        LocalName(fd, &name) == 0 && (name.v6()->sin6_port != 0 || !IN6_IS_ADDR_UNSPECIFIED(&name.v6()->sin6_addr));
+  }
   facts.foreign_netns = SocketNetnsCookie(fd) != netns_cookie_;
   return facts;
 }

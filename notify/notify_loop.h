@@ -2,9 +2,9 @@
 // notify_loop: answers one service's bind() and listen() calls until its last process is gone.
 //
 // THEORY OF OPERATION
-//   One thread, one poll(2): the notification fd, and whatever the publisher wants watched. A call is received, done, and
-//   answered before the next one. ENOENT anywhere means that the target went away: a normal outcome.
-//   POLLHUP on the notification fd: the last task that the filter watched is gone, and so is the work.
+//   One thread, one poll(2): the notification fd, and whatever the publisher wants watched. A call is received, done,
+//   and answered before the next one. ENOENT anywhere means that the target went away: a normal outcome. POLLHUP on the
+//   notification fd: the last task that the filter watched is gone, and so is the work.
 //
 // THREADS  Thread-compatible.
 // Tested by tests/unit/notify/notify_loop_test.cc (against a device that dies at every step) and tests/behaviour/.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// publisher: what the notify loop asks of whoever makes listeners public. The launcher's is a connection to the supervisor;
-// without a supervisor, or in tests, something simpler stands in.
+// publisher: what the notify loop asks of whoever makes listeners public. The launcher's is a connection to the
+// supervisor; without a supervisor, or in tests, something simpler stands in.
 #ifndef FORCEBIND_NOTIFY_PUBLISHER_H_
 #define FORCEBIND_NOTIFY_PUBLISHER_H_
 

@@ -2,9 +2,9 @@
 // service_log: where the companion says what an operator should know.
 //
 // THEORY OF OPERATION
-//   The companion must not hold the service's standard error open: a pipeline would wait for it after a daemon has let go of
-//   its own. So a line goes to the *target's* descriptor 2, borrowed for that one line, and only while it is still the file
-//   that the service was started with; otherwise to syslog(3).
+//   The companion must not hold the service's standard error open: a pipeline would wait for it after a daemon has let
+//   go of its own. So a line goes to the *target's* descriptor 2, borrowed for that one line, and only while it is
+//   still the file that the service was started with; otherwise to syslog(3).
 #ifndef FORCEBIND_NOTIFY_SERVICE_LOG_H_
 #define FORCEBIND_NOTIFY_SERVICE_LOG_H_
 

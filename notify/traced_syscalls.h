@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // traced_syscalls: the one table of the system calls that forcebind does not let a service make by itself. The filter
-// (launcher/filter), the decoder (notify/call_decoder) and the documentation (docs/traced-syscalls.md) all derive from it.
+// (launcher/filter), the decoder (notify/call_decoder) and the documentation (docs/traced-syscalls.md) all derive from
+// it.
 #ifndef FORCEBIND_NOTIFY_TRACED_SYSCALLS_H_
 #define FORCEBIND_NOTIFY_TRACED_SYSCALLS_H_
 
@@ -15,7 +16,8 @@ enum class Treatment {
   kFail,    // fails with `error`
 };
 
-// When a rule applies. Only arguments that are plain numbers can be looked at: memory may change under the filter's eyes.
+// When a rule applies. Only arguments that are plain numbers can be looked at: memory may change under the filter's
+// eyes.
 enum class Condition {
   kAlways,
   kFamilyNotAllowed,  // socket(), socketpair(): the address family is not among the profile's `families`
@@ -31,8 +33,9 @@ struct TracedSyscall {
   const char* why;
 };
 
-// i386's socketcall(2) meets the rules of the calls that it stands for. Its arguments lie in memory, where a filter cannot
-// look: so its SYS_SOCKET and SYS_SOCKETPAIR always fail (EAFNOSUPPORT). The C library calls socket() itself since Linux 4.3.
+// i386's socketcall(2) meets the rules of the calls that it stands for. Its arguments lie in memory, where a filter
+// cannot look: so its SYS_SOCKET and SYS_SOCKETPAIR always fail (EAFNOSUPPORT). The C library calls socket() itself
+// since Linux 4.3.
 inline constexpr TracedSyscall kTracedSyscalls[] = {
     {"bind", Condition::kAlways, Treatment::kNotify, 0, "done on the private address"},
     {"listen", Condition::kAlways, Treatment::kNotify, 0,

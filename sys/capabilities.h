@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // capabilities: this thread's capability sets (capabilities(7)), as 64-bit masks.
 //
-// CAP_NET_BIND_SERVICE belongs to the service that asks for a port, not to the one who binds for it: it is laid down at the
-// start and taken up for one call at a time, when the service has it itself. So the kernel's own check answers for
+// CAP_NET_BIND_SERVICE belongs to the service that asks for a port, not to the one who binds for it: it is laid down at
+// the start and taken up for one call at a time, when the service has it itself. So the kernel's own check answers for
 // everybody else, whatever net.ipv4.ip_unprivileged_port_start says.
 #ifndef FORCEBIND_SYS_CAPABILITIES_H_
 #define FORCEBIND_SYS_CAPABILITIES_H_

@@ -13,8 +13,8 @@ namespace forcebind {
 // "EADDRINUSE" for EADDRINUSE, "errno 4711" for what has no name.
 std::string ErrnoName(int error);
 
-// `what` is what was being done and to what: "bind 127.0.0.1:80". The message is "bind 127.0.0.1:80: EADDRINUSE (Address
-// already in use)", the code that of absl::ErrnoToStatus.
+// `what` is what was being done and to what: "bind 127.0.0.1:80". The message is "bind 127.0.0.1:80: EADDRINUSE
+// (Address already in use)", the code that of absl::ErrnoToStatus.
 absl::Status ErrnoStatus(int error, const std::string& what);
 
 }  // namespace forcebind

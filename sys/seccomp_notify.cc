@@ -29,7 +29,8 @@ int Seccomp(unsigned operation, unsigned flags, void* argument) {
 
 absl::StatusOr<std::unique_ptr<SeccompNotify>> SeccompNotify::Create(UniqueFd notify_fd) {
   seccomp_notif_sizes sizes = {};
-  if (Seccomp(SECCOMP_GET_NOTIF_SIZES, 0, &sizes) != 0) return ErrnoStatus(errno, "ask for seccomp's notification sizes");
+  if (Seccomp(SECCOMP_GET_NOTIF_SIZES, 0, &sizes) != 0)
+    return ErrnoStatus(errno, "ask for seccomp's notification sizes");
   ioctl(notify_fd.get(), SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
   const size_t request = std::max<size_t>(sizes.seccomp_notif, sizeof(seccomp_notif));
   const size_t response = std::max<size_t>(sizes.seccomp_notif_resp, sizeof(seccomp_notif_resp));
@@ -68,7 +69,8 @@ absl::StatusOr<UniqueFd> LoadFilterWithListener(absl::Span<const sock_filter> pr
   if (fd >= 0) return UniqueFd(fd);
   if (errno == EBUSY) {
     return absl::FailedPreconditionError(
-        "this process is watched by another seccomp notifier (a container runtime, or another forcebind), and the kernel "
+        "this process is watched by another seccomp notifier (a container runtime, or another forcebind), and the "
+        "kernel "
         "allows one: start forcebind outside of it");
   }
   return ErrnoStatus(errno, "load the seccomp filter");

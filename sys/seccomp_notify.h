@@ -44,8 +44,8 @@ class NotifyDevice {
 
 class SeccompNotify : public NotifyDevice {
  public:
-  // Asks the kernel for the sizes of its structures (they may be larger than those that this was compiled with), and for
-  // synchronous wake-ups (Linux 6.6), which need no answer.
+  // Asks the kernel for the sizes of its structures (they may be larger than those that this was compiled with), and
+  // for synchronous wake-ups (Linux 6.6), which need no answer.
   static absl::StatusOr<std::unique_ptr<SeccompNotify>> Create(UniqueFd notify_fd);
 
   int fd() const override { return fd_.get(); }
@@ -62,8 +62,8 @@ class SeccompNotify : public NotifyDevice {
   std::vector<uint8_t> response_;
 };
 
-// Loads a filter into this thread with a notification fd (close-on-exec), with WAIT_KILLABLE_RECV where the kernel has it
-// (5.19). FAILED_PRECONDITION: another notifier is installed already (EBUSY).
+// Loads a filter into this thread with a notification fd (close-on-exec), with WAIT_KILLABLE_RECV where the kernel has
+// it (5.19). FAILED_PRECONDITION: another notifier is installed already (EBUSY).
 absl::StatusOr<UniqueFd> LoadFilterWithListener(absl::Span<const sock_filter> program);
 
 }  // namespace forcebind

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// sockaddr: socket addresses in the kernel's form. Plain bytes here, since sys/ does not know core's types: an address is
-// 4 or 16 bytes in network order, a port is in host order.
+// sockaddr: socket addresses in the kernel's form. Plain bytes here, since sys/ does not know core's types: an address
+// is 4 or 16 bytes in network order, a port is in host order.
 #ifndef FORCEBIND_SYS_SOCKADDR_H_
 #define FORCEBIND_SYS_SOCKADDR_H_
 

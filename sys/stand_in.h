@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // stand_in: makes one system call as another task would: with its user, groups, capabilities, umask, working directory,
-// root and mount namespace. For the calls whose outcome depends on who makes them: bind() of a path in AF_UNIX (unix(7)),
-// bind() of a multicast group in AF_NETLINK.
+// root and mount namespace. For the calls whose outcome depends on who makes them: bind() of a path in AF_UNIX
+// (unix(7)), bind() of a multicast group in AF_NETLINK.
 //
 // THEORY OF OPERATION
-//   A forked child takes all of the task's identity on, for good, makes the call, and leaves with the call's errno as its
-//   exit status. Nothing has to be undone, and nothing of this process is ever somebody else's.
+//   A forked child takes all of the task's identity on, for good, makes the call, and leaves with the call's errno as
+//   its exit status. Nothing has to be undone, and nothing of this process is ever somebody else's.
 #ifndef FORCEBIND_SYS_STAND_IN_H_
 #define FORCEBIND_SYS_STAND_IN_H_
 

@@ -40,7 +40,8 @@ int ReadFile(const std::string& path, std::string* text) {
 
 std::vector<uint64_t> Numbers(const std::string& text, int base, bool* good) {
   std::vector<uint64_t> numbers;
-  for (const std::string& word : std::vector<std::string>(absl::StrSplit(text, absl::ByAnyChar(" \t"), absl::SkipEmpty()))) {
+  for (const std::string& word :
+       std::vector<std::string>(absl::StrSplit(text, absl::ByAnyChar(" \t"), absl::SkipEmpty()))) {
     char* end = nullptr;
     numbers.push_back(strtoull(word.c_str(), &end, base));
     if (*end != '\0') *good = false;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// unix_channel: SOCK_SEQPACKET sockets in AF_UNIX: one packet, at most one file descriptor with it, and who the peer is.
+// unix_channel: SOCK_SEQPACKET sockets in AF_UNIX: one packet, at most one file descriptor with it, and who the peer
+// is.
 //
-// Errors are errno values (0 = success), since callers act on them: EAGAIN (non-blocking, or the timeout passed), EPIPE and
-// ECONNRESET (peer gone), EMSGSIZE (packet over the buffer).
-// See unix(7), socket(7).
+// Errors are errno values (0 = success), since callers act on them: EAGAIN (non-blocking, or the timeout passed), EPIPE
+// and ECONNRESET (peer gone), EMSGSIZE (packet over the buffer). See unix(7), socket(7).
 #ifndef FORCEBIND_SYS_UNIX_CHANNEL_H_
 #define FORCEBIND_SYS_UNIX_CHANNEL_H_
 
@@ -19,8 +19,8 @@
 
 namespace forcebind {
 
-// Connected to the socket at `path`. Blocking unless `timeout_ms` >= 0: then sends and receives give up after that time.
-// NOT_FOUND: no such path. UNAVAILABLE: the path is there, nobody listens. PERMISSION_DENIED: may not.
+// Connected to the socket at `path`. Blocking unless `timeout_ms` >= 0: then sends and receives give up after that
+// time. NOT_FOUND: no such path. UNAVAILABLE: the path is there, nobody listens. PERMISSION_DENIED: may not.
 absl::StatusOr<UniqueFd> ConnectSeqpacket(const std::string& path, int timeout_ms = -1);
 
 // Listening, non-blocking, at `path` (replaced if it is a socket that nobody listens on), mode `mode`.
