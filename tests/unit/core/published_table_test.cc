@@ -17,7 +17,8 @@ RouteKey Tcp(uint16_t port, const char* on) { return {Protocol::kTcp, port, P(on
 PrivateRanges Ranges() { return {.pools = {P("127.64.0.0/10"), P("fd5e:1f2a:90c1::/48")}, .addresses = {}}; }
 
 PublishedGroup Web(GroupId group = 1) {
-  return {.group = group, .protocol = Protocol::kTcp, .port = 80, .serves_v4 = true, .serves_v6 = false, .published = true};
+  return {
+      .group = group, .protocol = Protocol::kTcp, .port = 80, .serves_v4 = true, .serves_v6 = false, .published = true};
 }
 
 RouteMap Desired(const std::vector<PublishedGroup>& groups, const PrivateRanges& ranges = Ranges()) {
