@@ -30,7 +30,7 @@ CallHandler::Outcome CallHandler::ListenAsTask(const Subject& subject) {
   TaskIdentity identity;
   if (const int error = ReadTaskIdentity(subject.tid, &identity)) return {error, Verdict::kFailed};
   const auto call = [&] { return ListenOn(subject.socket.get(), subject.call.backlog); };
-  const int error = HasOwnCredentials(identity) ? call() : CallAs(subject.tid, identity, call);
+  const int error = HasOwnCredentials(identity) ? call() : CallWithEffectiveIds(identity, call);
   return {error, Verdict::kListened};
 }
 

@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -62,7 +63,30 @@ int TakeCredentials(const TaskIdentity& identity) {
   return SetEffectiveCapabilities(identity.effective_caps);
 }
 
+// Effective user, group and groups of this process. Real and saved ids stay, and with them the way back.
+int SetEffectiveIds(uid_t uid, gid_t gid, const std::vector<gid_t>& groups, bool user_first) {
+  constexpr uid_t kKeep = static_cast<uid_t>(-1);
+  if (user_first && setresuid(kKeep, uid, kKeep) != 0) return errno;
+  if (setgroups(groups.size(), groups.data()) != 0 || setresgid(kKeep, gid, kKeep) != 0) return errno;
+  return user_first || setresuid(kKeep, uid, kKeep) == 0 ? 0 : errno;
+}
+
 }  // namespace
+
+int CallWithEffectiveIds(const TaskIdentity& identity, absl::FunctionRef<int()> call) {
+  Capabilities own;
+  std::vector<gid_t> groups(static_cast<size_t>(getgroups(0, nullptr)));
+  if (getgroups(static_cast<int>(groups.size()), groups.data()) < 0) return errno;
+  if (const int error = GetCapabilities(&own)) return error;
+  const uid_t uid = geteuid();
+  const gid_t gid = getegid();
+  int error = SetEffectiveIds(identity.euid, identity.egid, identity.groups, false);
+  if (error == 0) error = call();
+  // Whoever cannot be himself again must not go on.
+  if (SetEffectiveIds(uid, gid, groups, true) != 0 || SetEffectiveCapabilities(own.effective) != 0) abort();
+  prctl(PR_SET_DUMPABLE, 0);
+  return error;
+}
 
 bool HasOwnCredentials(const TaskIdentity& identity) {
   uid_t ruid, euid, suid;
