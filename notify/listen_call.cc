@@ -24,8 +24,7 @@ CallHandler::Outcome CallHandler::Listen(const Subject& subject) {
   return ListenAsTask(subject);
 }
 
-// A listener in AF_UNIX shows its clients who called listen() (SO_PEERCRED): the task's user and groups. The process id
-// is the stand-in's.
+// Clients of a listener in AF_UNIX see who called listen() (SO_PEERCRED).
 CallHandler::Outcome CallHandler::ListenAsTask(const Subject& subject) {
   TaskIdentity identity;
   if (const int error = ReadTaskIdentity(subject.tid, &identity)) return {error, Verdict::kFailed};
