@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "supervisor/hook_b.h"
+
+#include <arpa/inet.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <mntent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "supervisor/bpf_grace.h"
+#include "sys/errno_status.h"
+#include "sys/netns.h"
+
+namespace forcebind {
+namespace {
+
+fb_route_key ToMap(const RouteKey& key) {
+  fb_route_key out{};
+  out.prefix_length = FB_ROUTE_PREFIX_BASE + key.on.length;
+  out.protocol = static_cast<uint8_t>(key.protocol);
+  out.family = static_cast<uint8_t>(key.on.base.family());
+  out.port = htons(key.port);
+  memcpy(out.address, key.on.base.bytes().data(), sizeof(out.address));
+  return out;
+}
+
+fb_route ToMap(const Route& route) {
+  return {route.group, (route.guard ? FB_ROUTE_GUARD : 0) | (route.refuse_when_gone ? FB_ROUTE_REFUSE : 0)};
+}
+
+IpAddress AddressFromMap(uint8_t family, const uint8_t* bytes) {
+  std::array<uint8_t, 16> copy;
+  memcpy(copy.data(), bytes, copy.size());
+  if (family == FB_FAMILY_IPV6) return IpAddress::V6(copy);
+  return IpAddress::V4(uint32_t{copy[0]} << 24 | uint32_t{copy[1]} << 16 | uint32_t{copy[2]} << 8 | copy[3]);
+}
+
+Route FromMap(const fb_route_key& key, const fb_route& value) {
+  Route route;
+  route.key.protocol = static_cast<Protocol>(key.protocol);
+  route.key.port = ntohs(key.port);
+  route.key.on.base = AddressFromMap(key.family, key.address);
+  route.key.on.length = static_cast<int>(key.prefix_length) - FB_ROUTE_PREFIX_BASE;
+  route.group = value.group;
+  route.guard = (value.flags & FB_ROUTE_GUARD) != 0;
+  route.refuse_when_gone = (value.flags & FB_ROUTE_REFUSE) != 0;
+  return route;
+}
+
+std::string Describe(const RouteKey& key) {
+  return absl::StrCat(ToString(key.protocol), "/", key.port, " on ", key.on.ToString());
+}
+
+absl::Status About(const absl::Status& status, const std::string& what) {
+  return absl::Status(status.code(), absl::StrCat(what, ": ", std::string(status.message())));
+}
+
+absl::StatusOr<std::string> FindCgroupRoot() {
+  FILE* mounts = setmntent("/proc/self/mounts", "re");
+  std::string path;
+  while (const mntent* entry = mounts != nullptr ? getmntent(mounts) : nullptr) {
+    if (strcmp(entry->mnt_type, "cgroup2") != 0) continue;
+    path = entry->mnt_dir;
+    break;
+  }
+  if (mounts != nullptr) endmntent(mounts);
+  if (!path.empty()) return path;
+  return absl::UnavailableError(
+      "no cgroup v2 hierarchy is mounted; mount one: mount -t cgroup2 none /sys/fs/cgroup/unified");
+}
+
+absl::StatusOr<UniqueFd> OpenCgroup(const std::string& given_path) {
+  absl::StatusOr<std::string> path = given_path.empty() ? FindCgroupRoot() : given_path;
+  if (!path.ok()) return path.status();
+  UniqueFd fd(open(path->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd.valid()) return absl::UnavailableError(ErrnoStatus(errno, absl::StrCat("open cgroup ", *path)).message());
+  return fd;
+}
+
+absl::StatusOr<int> IntOption(int fd, int name, const char* what) {
+  int value = 0;
+  socklen_t size = sizeof(value);
+  if (getsockopt(fd, SOL_SOCKET, name, &value, &size) != 0) return ErrnoStatus(errno, absl::StrCat("read ", what));
+  return value;
+}
+
+absl::StatusOr<uint64_t> CookieOf(int fd) {
+  uint64_t cookie = 0;
+  socklen_t size = sizeof(cookie);
+  if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) != 0) return ErrnoStatus(errno, "read SO_COOKIE");
+  return cookie;
+}
+
+// Reads entry `index` of a per-CPU array whose values are `fields` 64-bit counters, and adds up the processors'.
+absl::StatusOr<std::vector<uint64_t>> SumOverCpus(int map, uint32_t index, size_t fields) {
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus <= 0) return ErrnoStatus(-cpus, "count the processors");
+  std::vector<uint64_t> all(fields * cpus), sum(fields);
+  if (bpf_map_lookup_elem(map, &index, all.data()) != 0) return ErrnoStatus(errno, "read the counters");
+  for (size_t i = 0; i < all.size(); ++i) sum[i % fields] += all[i];
+  return sum;
+}
+
+absl::Status ZeroCounters(int map, uint32_t index) {
+  const std::vector<fb_group_counters> zeros(libbpf_num_possible_cpus());
+  if (bpf_map_update_elem(map, &index, zeros.data(), BPF_ANY) == 0) return absl::OkStatus();
+  return ErrnoStatus(errno, "reset the counters");
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<HookB>> HookB::Create(const HookBOptions& options) {
+  absl::StatusOr<uint64_t> netns_cookie = OwnNetnsCookie();
+  if (!netns_cookie.ok()) return netns_cookie.status();
+  auto pins = PinDir::Open(options.bpf_dir);
+  if (!pins.ok()) return pins.status();
+  auto programs = BpfPrograms::Load(**pins, *netns_cookie, options.max_exact);
+  if (!programs.ok()) return programs.status();
+  std::unique_ptr<HookB> backend(new HookB(*std::move(pins), *std::move(programs)));
+  if (absl::Status status = backend->Init(options, *netns_cookie); !status.ok()) return status;
+  return backend;
+}
+
+absl::Status HookB::Unload(const std::string& bpf_dir) { return PinDir::Remove(bpf_dir); }
+
+HookB::~HookB() {
+  if (state_ != nullptr) munmap(state_, sysconf(_SC_PAGESIZE));
+}
+
+absl::Status HookB::Init(const HookBOptions& options, uint64_t netns_cookie) {
+  if (absl::Status status = MapState(netns_cookie); !status.ok()) return status;
+  if (absl::Status status = OpenTables(); !status.ok()) return status;
+  if (absl::Status status = Attach(options.cgroup_path); !status.ok()) return status;
+  return pins_->Replace([this](const std::string& staging) { return programs_.PinTo(staging); });
+}
+
+absl::Status HookB::MapState(uint64_t netns_cookie) {
+  void* page = mmap(nullptr, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, programs_.map("state"), 0);
+  if (page == MAP_FAILED) return ErrnoStatus(errno, "map the BPF map state");
+  state_ = static_cast<fb_state*>(page);
+  if (!programs_.reused_maps()) {
+    state_->layout_version = FB_LAYOUT_VERSION;
+    state_->netns_cookie = netns_cookie;
+  }
+  if (state_->layout_version != FB_LAYOUT_VERSION)
+    return absl::FailedPreconditionError(absl::StrCat("the state in ", pins_->path(), " is of version ",
+                                                      state_->layout_version, ", this supervisor's ", FB_LAYOUT_VERSION,
+                                                      "; remove it with forcebind-supervisor --unload"));
+  if (state_->netns_cookie != netns_cookie)
+    return absl::FailedPreconditionError(absl::StrCat(
+        "the state in ", pins_->path(), " belongs to another network namespace; use another --bpf-dir for this one"));
+  return absl::OkStatus();
+}
+
+absl::Status HookB::OpenTables() {
+  auto routes = programs_.Table<fb_route_key, fb_route>("routes");
+  if (!routes.ok()) return routes.status();
+  routes_ = *std::move(routes);
+  auto udp_sockets = programs_.Table<uint64_t, uint32_t>("udp_sockets");
+  if (!udp_sockets.ok()) return udp_sockets.status();
+  udp_sockets_ = *std::move(udp_sockets);
+
+  absl::flat_hash_set<GroupId> routed;
+  absl::Status status = routes_.ForEach([&](const fb_route_key&, const fb_route& route) {
+    routed.insert(route.group);
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  // Slots and numbers that the supervisor before this one set free may have been seen by a lookup until now.
+  (void)WaitForRunningPrograms();
+  auto slots = BpfSlots::Open(programs_, routed);
+  if (!slots.ok()) return slots.status();
+  slots_ = std::make_unique<BpfSlots>(*std::move(slots));
+  auto tracker = BpfTracker::Open(programs_, state_);
+  if (!tracker.ok()) return tracker.status();
+  tracker_ = std::make_unique<BpfTracker>(*std::move(tracker));
+  return absl::OkStatus();
+}
+
+absl::Status HookB::Attach(const std::string& cgroup_path) {
+  absl::StatusOr<UniqueFd> cgroup = OpenCgroup(cgroup_path);
+  if (!cgroup.ok()) return cgroup.status();
+  UniqueFd netns(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+  if (!netns.valid()) return ErrnoStatus(errno, "open the network namespace");
+  // Packets come last: by then every exact listener is known.
+  if (absl::Status status = programs_.AttachTracking(cgroup->get()); !status.ok()) return status;
+  if (absl::Status status = tracker_->Seed(); !status.ok()) return status;
+  return programs_.AttachDispatch(cgroup->get(), netns.get());
+}
+
+absl::Status HookB::AddRoutes(absl::Span<const Route> routes) {
+  for (const Route& route : routes)
+    if (absl::Status status = routes_.Put(ToMap(route.key), ToMap(route)); !status.ok())
+      return About(status, absl::StrCat("add a route for ", Describe(route.key)));
+  return absl::OkStatus();
+}
+
+absl::Status HookB::RemoveRoutes(absl::Span<const RouteKey> keys) {
+  for (const RouteKey& key : keys)
+    if (absl::Status status = routes_.Erase(ToMap(key)); !status.ok())
+      return About(status, absl::StrCat("remove the route for ", Describe(key)));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Route>> HookB::Routes() {
+  std::vector<Route> routes;
+  absl::Status status = routes_.ForEach([&](const fb_route_key& key, const fb_route& value) {
+    routes.push_back(FromMap(key, value));
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return routes;
+}
+
+absl::StatusOr<GroupId> HookB::NewGroup() {
+  absl::StatusOr<GroupId> group = slots_->NewGroup();
+  if (!group.ok()) return group;
+  if (absl::Status status = ZeroCounters(programs_.map("group_counters"), *group); !status.ok()) return status;
+  return group;
+}
+
+absl::Status HookB::AddSocket(GroupId group, int fd) {
+  if (!slots_->IsGroup(group)) return absl::NotFoundError(absl::StrCat("there is no group ", group));
+  absl::StatusOr<uint64_t> cookie = CookieOf(fd);
+  if (!cookie.ok()) return cookie.status();
+  // Before its first datagram can come.
+  if (absl::Status status = RegisterUdp(group, fd, *cookie); !status.ok()) return status;
+  absl::Status status = slots_->AddSocket(group, fd, *cookie);
+  if (!status.ok()) (void)udp_sockets_.Erase(*cookie);
+  return status;
+}
+
+absl::Status HookB::RegisterUdp(GroupId group, int fd, uint64_t cookie) {
+  absl::StatusOr<int> protocol = IntOption(fd, SO_PROTOCOL, "SO_PROTOCOL");
+  if (!protocol.ok()) return protocol.status();
+  if (*protocol != IPPROTO_UDP) return absl::OkStatus();
+  state_->udp_published = 1;
+  return udp_sockets_.Put(cookie, group);
+}
+
+absl::StatusOr<std::vector<uint64_t>> HookB::LiveSockets(GroupId group) { return slots_->LiveSockets(group); }
+
+absl::Status HookB::RemoveGroup(GroupId group) { return slots_->RemoveGroup(group); }
+
+absl::StatusOr<GroupCounters> HookB::Count(GroupId group) {
+  auto sum = SumOverCpus(programs_.map("group_counters"), group, sizeof(fb_group_counters) / sizeof(uint64_t));
+  if (!sum.ok()) return sum.status();
+  fb_group_counters counters;
+  memcpy(&counters, sum->data(), sizeof(counters));
+  return GroupCounters{counters.dispatched, counters.fell_through};
+}
+
+absl::StatusOr<BackendTotals> HookB::Totals() {
+  auto sum = SumOverCpus(programs_.map("totals"), 0, sizeof(fb_totals) / sizeof(uint64_t));
+  if (!sum.ok()) return sum.status();
+  fb_totals totals;
+  memcpy(&totals, sum->data(), sizeof(totals));
+  return BackendTotals{totals.dispatched,    totals.yielded, totals.gone,     totals.refused,
+                       totals.assign_failed, totals.guarded, totals.untracked};
+}
+
+absl::Status HookB::Tick() {
+  if (absl::Status status = slots_->Tick(); !status.ok()) return status;
+  return tracker_->Tick();
+}
+
+}  // namespace forcebind

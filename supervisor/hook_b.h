@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// hook_b: the backend for stock kernels: a program at the early hook (sk_lookup) that yields to every exact listener,
+// since the programs beside it know them all. bpf/lookup.h says who gets a packet, bpf/track.h why no window is left.
+//
+// State lives in maps and links that are pinned (docs/bpf-state.md): it works on when this process dies, and the next
+// one finds it. Destroying the object leaves all in force; Unload() removes it.
+//
+// THREADS  Thread-compatible. The calling thread is in the network namespace that is served, at Create() and later.
+// Tested by tests/conformance/ and tests/netns/hook_b_test.cc.
+#ifndef FORCEBIND_SUPERVISOR_HOOK_B_H_
+#define FORCEBIND_SUPERVISOR_HOOK_B_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "bpf/layout.h"
+#include "supervisor/backend.h"
+#include "supervisor/bpf_programs.h"
+#include "supervisor/bpf_slots.h"
+#include "supervisor/bpf_table.h"
+#include "supervisor/bpf_tracker.h"
+#include "supervisor/pin_dir.h"
+
+namespace forcebind {
+
+struct HookBOptions {
+  // On a mounted bpffs; the last component is made if it is missing. No dots: a bpffs refuses them.
+  std::string bpf_dir;
+  // The root of the cgroup v2 hierarchy; empty: where it is mounted.
+  std::string cgroup_path;
+  // Room for known exact listeners, when the tables are new.
+  uint32_t max_exact = FB_MAX_EXACT;
+};
+
+class HookB : public Backend {
+ public:
+  // Takes over what is pinned in bpf_dir, or starts afresh. Errors a caller can act on:
+  //   ALREADY_EXISTS       another supervisor uses bpf_dir
+  //   FAILED_PRECONDITION  bpf_dir is not on a bpffs, holds state of another version, or of another network namespace
+  //   PERMISSION_DENIED    no CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON
+  //   UNAVAILABLE          the kernel or the mounts lack something, which the message names
+  static absl::StatusOr<std::unique_ptr<HookB>> Create(const HookBOptions& options);
+  // Ends publishing and forgets everything. OK if there is nothing. ALREADY_EXISTS while a supervisor runs.
+  static absl::Status Unload(const std::string& bpf_dir);
+  ~HookB() override;
+
+  std::string name() const override { return "hook-b"; }
+  absl::Status AddRoutes(absl::Span<const Route> routes) override;
+  absl::Status RemoveRoutes(absl::Span<const RouteKey> keys) override;
+  absl::StatusOr<std::vector<Route>> Routes() override;
+  absl::StatusOr<GroupId> NewGroup() override;
+  absl::Status AddSocket(GroupId group, int fd) override;
+  absl::StatusOr<std::vector<uint64_t>> LiveSockets(GroupId group) override;
+  absl::Status RemoveGroup(GroupId group) override;
+  absl::StatusOr<GroupCounters> Count(GroupId group) override;
+  absl::StatusOr<BackendTotals> Totals() override;
+  absl::Status Tick() override;
+
+  // The supervisor's own pinned tables: 8-byte keys, values of FB_SERVICE_BYTES and FB_LISTENER_BYTES.
+  template <typename Value>
+  absl::StatusOr<BpfTable<uint64_t, Value>> Services() const {
+    return programs_.Table<uint64_t, Value>("services");
+  }
+  template <typename Value>
+  absl::StatusOr<BpfTable<uint64_t, Value>> Listeners() const {
+    return programs_.Table<uint64_t, Value>("listeners");
+  }
+
+  // For bench/ and tests.
+  const BpfPrograms& programs() const { return programs_; }
+
+ private:
+  HookB(std::unique_ptr<PinDir> pins, BpfPrograms programs) : pins_(std::move(pins)), programs_(std::move(programs)) {}
+  absl::Status Init(const HookBOptions& options, uint64_t netns_cookie);
+  absl::Status MapState(uint64_t netns_cookie);
+  absl::Status OpenTables();
+  absl::Status Attach(const std::string& cgroup_path);
+  absl::Status RegisterUdp(GroupId group, int fd, uint64_t cookie);
+
+  std::unique_ptr<PinDir> pins_;
+  BpfPrograms programs_;
+  fb_state* state_ = nullptr;  // mapped
+  BpfTable<fb_route_key, fb_route> routes_;
+  BpfTable<uint64_t, uint32_t> udp_sockets_;
+  std::unique_ptr<BpfSlots> slots_;
+  std::unique_ptr<BpfTracker> tracker_;
+};
+
+}  // namespace forcebind
+
+#endif  // FORCEBIND_SUPERVISOR_HOOK_B_H_
