@@ -16,7 +16,7 @@ function(fb_static_pkg target)
   list(REMOVE_DUPLICATES libraries)
   set(archives)
   foreach(library IN LISTS libraries)
-    if(library MATCHES "^(absl_.*|seccomp|mnl)$")
+    if(library MATCHES "^(absl_.*|seccomp)$")
       list(APPEND archives lib${library}.a)
     endif()
   endforeach()
@@ -27,7 +27,10 @@ endfunction()
 
 fb_static_pkg(fb_absl absl_status absl_statusor absl_strings absl_span absl_flat_hash_map absl_flat_hash_set absl_cleanup)
 fb_static_pkg(fb_seccomp libseccomp)
-fb_static_pkg(fb_mnl libmnl)
+# Debian has libmnl as a shared library only.
+pkg_check_modules(FB_MNL REQUIRED IMPORTED_TARGET libmnl)
+add_library(fb_mnl INTERFACE)
+target_link_libraries(fb_mnl INTERFACE PkgConfig::FB_MNL)
 
 # Properties that every target of ours has.
 add_library(fb_base INTERFACE)

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// published_table: from "these groups of sockets are published on these prefixes" to the routes that a backend shall have.
+// published_table: from "these groups of sockets are published on these prefixes" to the routes that a backend shall
+// have.
 //
 // THEORY OF OPERATION
-//   A published port answers on every address of its prefixes, by default 0.0.0.0/0 and ::/0, but never on a private one:
-//   web, published on tcp/80 everywhere, must not answer on 127.84.3.2:80, where gitea may have been a moment ago. So every
-//   route gets holes (routes to kNobody) where private addresses lie inside its prefix: one for the pool, one for the ULA
-//   prefix, one for each private address outside both. A prefix that lies inside a private range is left out altogether.
-//   A dual-stack socket is bound to ::ffff:127.84.3.3, so nothing listens on its ULA: a route for the ULA alone leads there.
-//   Routes depend on others of the same protocol and port only, so a table can be computed port by port.
+//   A published port answers on every address of its prefixes, by default 0.0.0.0/0 and ::/0, but never on a private
+//   one: web, published on tcp/80 everywhere, must not answer on 127.84.3.2:80, where gitea may have been a moment ago.
+//   So every route gets holes (routes to kNobody) where private addresses lie inside its prefix: one for the pool, one
+//   for the ULA prefix, one for each private address outside both. A prefix that lies inside a private range is left
+//   out altogether. A dual-stack socket is bound to ::ffff:127.84.3.3, so nothing listens on its ULA: a route for the
+//   ULA alone leads there. Routes depend on others of the same protocol and port only, so a table can be computed port
+//   by port.
 //
 // THREADS  Pure functions.
 // Tested by tests/unit/core/published_table_test.cc.
@@ -52,8 +54,8 @@ std::vector<Prefix> PublicPrefixes(const PublishedGroup& group, const PrivateRan
 // The routes that `groups` need together. Where two groups have an equal key, the later one has it.
 RouteMap DesiredRoutes(absl::Span<const PublishedGroup* const> groups, const PrivateRanges& ranges);
 
-// What turns `current` into `desired`, in an order in which no private address answers in between: additions longest prefix
-// first, then removals shortest prefix first.
+// What turns `current` into `desired`, in an order in which no private address answers in between: additions longest
+// prefix first, then removals shortest prefix first.
 struct RouteChanges {
   std::vector<Route> add;
   std::vector<RouteKey> remove;

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "supervisor/client_server.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "supervisor/companion.h"
+#include "supervisor/listener_check.h"
+#include "sys/errno_status.h"
+#include "sys/sealed_memfd.h"
+
+namespace forcebind {
+namespace {
+
+constexpr size_t kMaxQueuedPackets = 64;
+constexpr int kPacketsPerTurn = 16;
+constexpr int kAcceptsPerTurn = 64;
+
+// So that a variant's visit handles every type by name.
+template <typename... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+Peer PeerOf(const PeerCredentials& credentials) {
+  return {
+      .uid = credentials.uid, .gid = credentials.gid, .groups = {credentials.groups.begin(), credentials.groups.end()}};
+}
+
+}  // namespace
+
+ClientServer::ClientServer(Options options, UniqueFd listening, EventLoop& loop, Registry& registry,
+                           Documents documents, Log log)
+    : options_(options),
+      listening_(std::move(listening)),
+      loop_(loop),
+      registry_(registry),
+      documents_(std::move(documents)),
+      log_(std::move(log)) {}
+
+ClientServer::~ClientServer() {
+  loop_.Remove(listening_.get());
+  for (auto& [id, client] : clients_) loop_.Remove(client.fd.get());
+}
+
+absl::Status ClientServer::Start() {
+  return loop_.Add(listening_.get(), EPOLLIN, [this](uint32_t) { Accept(); });
+}
+
+void ClientServer::Resume() {
+  if (paused_ && loop_.Change(listening_.get(), EPOLLIN).ok()) paused_ = false;
+}
+
+void ClientServer::Accept() {
+  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+    UniqueFd fd(accept4(listening_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (fd.valid()) {
+      Admit(std::move(fd));
+      continue;
+    }
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return;
+    // Out of descriptors or memory: what waits would wake us again and again.
+    log_(absl::StrCat("accept: ", ErrnoName(errno), ", waiting for clients to leave"));
+    paused_ = loop_.Change(listening_.get(), 0).ok();
+    return;
+  }
+}
+
+void ClientServer::Admit(UniqueFd fd) {
+  auto credentials = GetPeerCredentials(fd.get());
+  if (!credentials.ok()) return;
+  const uid_t uid = credentials->uid;
+  const ClientId id = next_++;
+  const int raw = fd.get();
+  if (!loop_.Add(raw, EPOLLIN, [this, id](uint32_t events) { OnEvent(id, events); }).ok()) return;
+  clients_[id] = Client{.fd = std::move(fd), .credentials = *std::move(credentials)};
+  const bool over = uid != 0 && per_user_[uid] >= options_.clients_per_user;
+  ++per_user_[uid];
+  if (over || clients_.size() > options_.max_clients) {
+    Reject(id, EMFILE,
+           over ? absl::StrCat("user ", uid, " has ", options_.clients_per_user,
+                               " connections already (clients-per-user in the supervisor's configuration)")
+                : "the supervisor has as many clients as it can");
+  }
+}
+
+void ClientServer::OnEvent(ClientId id, uint32_t events) {
+  if (!Flush(id)) return;
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) == 0) return;
+  for (int i = 0; i < kPacketsPerTurn && ReadOne(id); ++i) {
+  }
+}
+
+bool ClientServer::ReadOne(ClientId id) {
+  Packet packet;
+  const int error = ReceivePacket(clients_.at(id).fd.get(), wire::kMaxMessageSize, &packet);
+  if (error == EAGAIN) return false;
+  if (error == EMSGSIZE) {
+    Reject(id, EPROTO, absl::StrCat("a packet of more than ", wire::kMaxMessageSize, " bytes"));
+    return false;
+  }
+  if (error != 0 || packet.bytes.empty()) {
+    Drop(id);
+    return false;
+  }
+  if (packet.extra_fds != 0) {
+    Reject(id, EPROTO, "more than one descriptor in a packet");
+    return false;
+  }
+  auto message = wire::Decode(packet.bytes);
+  if (!message.ok()) {
+    Reject(id, EPROTO, std::string(message.status().message()));
+    return false;
+  }
+  Handle(id, *std::move(message), std::move(packet.fd));
+  return clients_.contains(id);
+}
+
+void ClientServer::Handle(ClientId id, wire::Message message, UniqueFd fd) {
+  const bool takes_fd = std::holds_alternative<wire::Listener>(message);
+  if (takes_fd != fd.valid()) {
+    return Reject(id, EPROTO, takes_fd ? "a Listener without a descriptor" : "a descriptor where none belongs");
+  }
+  const bool needs_hello =
+      takes_fd || std::holds_alternative<wire::Claim>(message) || std::holds_alternative<wire::Counters>(message);
+  if (needs_hello && !clients_.at(id).session.has_value()) return Reject(id, EPROTO, "no Hello before it");
+  std::visit(Overloaded{
+                 [&](const wire::Hello& hello) { HandleHello(id, hello); },
+                 [&](const wire::Claim& claim) { Reply(id, registry_.Claim(*clients_.at(id).session, claim)); },
+                 [&](const wire::Listener& listener) { HandleListener(id, listener, std::move(fd)); },
+                 [&](const wire::Counters& counters) { registry_.Count(counters); },
+                 [&](const wire::StatusRequest&) { SendDocument(id, documents_.status()); },
+                 [&](const wire::ExplainRequest& request) { SendDocument(id, documents_.explain(request)); },
+                 [&](const wire::Welcome&) { Reject(id, EPROTO, "Welcome is the supervisor's to say"); },
+                 [&](const wire::Result&) { Reject(id, EPROTO, "Result is the supervisor's to say"); },
+                 [&](const wire::Document&) { Reject(id, EPROTO, "Document is the supervisor's to say"); },
+             },
+             message);
+}
+
+void ClientServer::HandleHello(ClientId id, const wire::Hello& hello) {
+  Client& client = clients_.at(id);
+  if (client.session.has_value()) return Reject(id, EPROTO, "a second Hello");
+  Registry::Admission admission =
+      registry_.Admit(PeerOf(client.credentials), IdentifyProcess(client.credentials.pid), hello);
+  if (admission.refusal.error != 0) return Reply(id, admission.refusal);
+  client.session = admission.session;
+  Send(id, admission.welcome);
+}
+
+void ClientServer::HandleListener(ClientId id, const wire::Listener& listener, UniqueFd fd) {
+  const Refusal refusal = registry_.AddListener(*clients_.at(id).session, listener, ReadSocket(fd.get()), fd.get());
+  // Before the answer: the service must not find a second owner of its socket.
+  fd.reset();
+  if (listener.published) return Reply(id, refusal);
+  if (refusal.error != 0) log_(absl::StrCat("a listener is not shown in status: ", refusal.text));
+}
+
+void ClientServer::SendDocument(ClientId id, const std::string& text) {
+  auto memfd = SealedMemfd("forcebind-document", text);
+  if (!memfd.ok()) return Reply(id, {ENOMEM, std::string(memfd.status().message())});
+  Send(id, wire::Document{}, *std::move(memfd));
+}
+
+void ClientServer::Reply(ClientId id, const Refusal& refusal) {
+  Send(id, wire::Result{.error = refusal.error, .text = refusal.text});
+}
+
+void ClientServer::Reject(ClientId id, int error, const std::string& text) {
+  ++refused_;
+  Send(id, wire::Result{.error = error, .text = text});
+  Drop(id);
+}
+
+void ClientServer::Send(ClientId id, const wire::Message& message, UniqueFd fd) {
+  auto found = clients_.find(id);
+  if (found == clients_.end()) return;
+  if (found->second.queue.size() >= kMaxQueuedPackets) {
+    ++refused_;
+    log_(absl::StrCat("a client (process ", found->second.credentials.pid, ") does not read its answers: dropped"));
+    return Drop(id);
+  }
+  found->second.queue.push_back({wire::Encode(message), std::move(fd)});
+  Flush(id);
+}
+
+bool ClientServer::Flush(ClientId id) {
+  auto found = clients_.find(id);
+  if (found == clients_.end()) return false;
+  Client& client = found->second;
+  const bool had_waiting = !client.queue.empty();
+  while (!client.queue.empty()) {
+    const Outgoing& next = client.queue.front();
+    const int error = SendPacket(client.fd.get(), next.bytes, next.fd.get());
+    if (error == EAGAIN) return loop_.Change(client.fd.get(), EPOLLIN | EPOLLOUT).ok();
+    // The peer is gone; what it has sent before is still read, and its end noticed there.
+    if (error != 0) client.queue.clear();
+    if (error == 0) client.queue.pop_front();
+  }
+  return !had_waiting || loop_.Change(client.fd.get(), EPOLLIN).ok();
+}
+
+void ClientServer::Drop(ClientId id) {
+  auto found = clients_.find(id);
+  if (found == clients_.end()) return;
+  loop_.Remove(found->second.fd.get());
+  auto user = per_user_.find(found->second.credentials.uid);
+  if (--user->second == 0) per_user_.erase(user);
+  const auto session = found->second.session;
+  clients_.erase(found);
+  if (session.has_value()) registry_.End(*session);
+  Resume();
+}
+
+}  // namespace forcebind

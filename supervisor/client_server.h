@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// client_server: the socket on which companions and commands speak wire/messages.
+//
+// THEORY OF OPERATION
+//   One packet in, at most one packet out, in order. A client is known by what the kernel says of it when it connects.
+//   It is free to ask for status at any time, to say Hello once, and to claim and show listeners after that. Whatever
+//   breaks these rules is answered with a Result and the end of the connection; a refusal is answered with a Result
+//   alone.
+// TRUST    Every local user may connect, every byte is hostile.
+// LIMITS   kMaxMessageSize per packet; one fd per packet; clients per user (root is free); kMaxQueuedPackets answers
+// that a
+//          client has not read, then it is dropped; kPacketsPerTurn packets of one client before the next one's turn.
+// THREADS  Thread-compatible; all callbacks run in the event loop.
+// Tested by tests/unit/supervisor/client_server_test.cc and tests/netns/supervisor_test.cc.
+#ifndef FORCEBIND_SUPERVISOR_CLIENT_SERVER_H_
+#define FORCEBIND_SUPERVISOR_CLIENT_SERVER_H_
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "core/grants.h"
+#include "supervisor/event_loop.h"
+#include "supervisor/registry.h"
+#include "sys/unique_fd.h"
+#include "sys/unix_channel.h"
+#include "wire/messages.h"
+
+namespace forcebind {
+
+class ClientServer {
+ public:
+  struct Options {
+    uint32_t clients_per_user = 1024;
+    size_t max_clients = 16384;  // in all, so that descriptors are left for the rest
+  };
+  struct Documents {
+    std::function<std::string()> status;
+    std::function<std::string(const wire::ExplainRequest&)> explain;
+  };
+  using Log = std::function<void(const std::string&)>;
+
+  // `loop` and `registry` must outlive the server.
+  ClientServer(Options options, UniqueFd listening, EventLoop& loop, Registry& registry, Documents documents, Log log);
+  ~ClientServer();
+
+  absl::Status Start();
+  // To be called now and then: accepts again after descriptors had run out.
+  void Resume();
+
+  size_t clients() const { return clients_.size(); }
+  uint64_t refused() const { return refused_; }  // connections over a limit, protocol errors, slow clients
+
+ private:
+  struct Outgoing {
+    std::vector<uint8_t> bytes;
+    UniqueFd fd;
+  };
+  struct Client {
+    UniqueFd fd;
+    PeerCredentials credentials;
+    std::optional<Registry::SessionId> session;
+    std::deque<Outgoing> queue;
+  };
+  using ClientId = uint64_t;
+
+  void Accept();
+  void Admit(UniqueFd fd);
+  void OnEvent(ClientId id, uint32_t events);
+  // False when the client is gone.
+  bool ReadOne(ClientId id);
+  bool Flush(ClientId id);
+  void Handle(ClientId id, wire::Message message, UniqueFd fd);
+  void HandleHello(ClientId id, const wire::Hello& hello);
+  void HandleListener(ClientId id, const wire::Listener& listener, UniqueFd fd);
+  void SendDocument(ClientId id, const std::string& text);
+  void Send(ClientId id, const wire::Message& message, UniqueFd fd = UniqueFd());
+  void Reply(ClientId id, const Refusal& refusal);
+  // Says why, and ends the connection.
+  void Reject(ClientId id, int error, const std::string& text);
+  void Drop(ClientId id);
+
+  const Options options_;
+  const UniqueFd listening_;
+  EventLoop& loop_;
+  Registry& registry_;
+  const Documents documents_;
+  const Log log_;
+  bool paused_ = false;
+  ClientId next_ = 1;
+  std::map<ClientId, Client> clients_;
+  absl::flat_hash_map<uid_t, uint32_t> per_user_;
+  uint64_t refused_ = 0;
+};
+
+}  // namespace forcebind
+
+#endif  // FORCEBIND_SUPERVISOR_CLIENT_SERVER_H_

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "supervisor/daemon.h"
+
+#include <errno.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "supervisor/companion.h"
+#include "supervisor/status_report.h"
+#include "sys/errno_status.h"
+#include "sys/netns.h"
+#include "sys/unix_channel.h"
+
+namespace forcebind {
+namespace {
+
+constexpr time_t kTickSeconds = 1;
+constexpr uint64_t kTicksPerPrune = 10;
+constexpr int kBacklog = 4096;
+constexpr mode_t kSocketMode = 0666;  // who may do what is settled by SO_PEERCRED
+
+// Descriptors for maps, links, netlink, HTTP clients, pidfds of detached companions.
+constexpr size_t kReservedDescriptors = 256;
+
+}  // namespace
+
+Daemon::Daemon(const SupervisorOptions& options, const SupervisorConfig& config, OpenedBackend opened, UniqueFd signals,
+               Log log)
+    : options_(options),
+      config_(config),
+      log_(std::move(log)),
+      opened_(std::move(opened)),
+      signals_(std::move(signals)) {}
+
+Daemon::~Daemon() {
+  if (book_ != nullptr) SaveAddressesIfChanged();
+}
+
+absl::Status Daemon::Start(const Prefix& ula) {
+  auto loop = EventLoop::Create();
+  if (!loop.ok()) return loop.status();
+  loop_ = *std::move(loop);
+  auto cookie = OwnNetnsCookie();
+  if (!cookie.ok()) return cookie.status();
+  const std::optional<Prefix> usable = MakeUlaUsable(ula, log_);
+  book_ = std::make_unique<AddressBook>(config_.pool, usable);
+  absl::Status status = LoadAddresses(config_, book_.get());
+  if (!status.ok()) return status;
+  saved_changes_ = book_->changes();
+  registry_ = std::make_unique<Registry>(Registry::Options{.pool = config_.pool,
+                                                           .ula = usable,
+                                                           .names_per_user = config_.names_per_user,
+                                                           .listeners_per_service = config_.listeners_per_service,
+                                                           .grants = config_.grants,
+                                                           .own_netns_cookie = *cookie},
+                                         *opened_.backend, *opened_.state, *book_);
+  status = RestoreState();
+  if (status.ok()) status = StartTimer();
+  if (status.ok()) status = loop_->Add(signals_.get(), EPOLLIN, [this](uint32_t) { loop_->Stop(); });
+  if (status.ok()) status = OpenSockets();
+  return status;
+}
+
+absl::Status Daemon::RestoreState() {
+  absl::Status restored = registry_->Restore([](const ProcessId& process) { return WatchProcess(process).valid(); });
+  return restored.ok() ? WatchDetached() : restored;
+}
+
+absl::Status Daemon::WatchDetached() {
+  for (const auto& [session, process] : registry_->Detached()) {
+    UniqueFd pidfd = WatchProcess(process);
+    if (!pidfd.valid()) {
+      registry_->EndDetached(session);
+      continue;
+    }
+    const int fd = pidfd.get();
+    absl::Status watched = loop_->Add(fd, EPOLLIN, [this, fd, id = session](uint32_t) {
+      registry_->EndDetached(id);
+      loop_->Remove(fd);
+    });
+    if (!watched.ok()) return watched;
+    watched_.push_back(std::move(pidfd));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Daemon::StartTimer() {
+  timer_.reset(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  const itimerspec every = {.it_interval = {.tv_sec = kTickSeconds, .tv_nsec = 0},
+                            .it_value = {.tv_sec = kTickSeconds, .tv_nsec = 0}};
+  if (!timer_.valid() || timerfd_settime(timer_.get(), 0, &every, nullptr) != 0)
+    return ErrnoStatus(errno, "start a timer");
+  return loop_->Add(timer_.get(), EPOLLIN, [this](uint32_t) {
+    uint64_t expirations;
+    if (read(timer_.get(), &expirations, sizeof(expirations)) == sizeof(expirations)) Tick();
+  });
+}
+
+absl::Status Daemon::OpenSockets() {
+  auto socket = ListenUnix(options_.socket_path, SOCK_SEQPACKET, kSocketMode, kBacklog);
+  if (!socket.ok()) return socket.status();
+  const size_t descriptors = RaiseDescriptorLimit();
+  const ClientServer::Options limits{
+      .clients_per_user = config_.clients_per_user,
+      .max_clients = descriptors > 2 * kReservedDescriptors ? descriptors - kReservedDescriptors : descriptors / 2};
+  clients_ = std::make_unique<ClientServer>(
+      limits, *std::move(socket), *loop_, *registry_,
+      ClientServer::Documents{.status = [this] { return Status(); },
+                              .explain = [this](const wire::ExplainRequest& request) { return Explain(request); }},
+      log_);
+  return clients_->Start();
+}
+
+void Daemon::Tick() {
+  SaveAddressesIfChanged();
+  clients_->Resume();
+  if (++ticks_ % kTicksPerPrune != 0) return;
+  PruneDead();
+  absl::Status kept = opened_.backend->Tick();
+  if (!kept.ok()) log_(absl::StrCat("housekeeping: ", kept.message()));
+}
+
+void Daemon::SaveAddressesIfChanged() {
+  if (book_->changes() == saved_changes_) return;
+  absl::Status saved = SaveAddresses(config_, *book_);
+  if (!saved.ok()) log_(absl::StrCat("addresses are not kept: ", saved.message()));
+  saved_changes_ = book_->changes();
+}
+
+void Daemon::PruneDead() { registry_->Prune(nullptr); }
+
+std::string Daemon::Status() {
+  PruneDead();
+  return StatusJson(*registry_, *opened_.backend);
+}
+
+std::string Daemon::Explain(const wire::ExplainRequest&) { return "{}\n"; }
+
+}  // namespace forcebind

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "supervisor/route_table.h"
+
+#include <algorithm>
+#include <optional>
+
+namespace forcebind {
+
+absl::Status RouteTable::Load() {
+  auto routes = backend_.Routes();
+  if (!routes.ok()) return routes.status();
+  for (const Route& route : *routes) applied_[{route.key.protocol, route.key.port}][route.key] = route;
+  return absl::OkStatus();
+}
+
+absl::Status RouteTable::SetPrivateAddresses(std::vector<IpAddress> addresses) {
+  ranges_.addresses = std::move(addresses);
+  return Settle();
+}
+
+absl::Status RouteTable::Settle() {
+  std::vector<Port> all;
+  for (const auto& [port, routes] : applied_) all.push_back(port);
+  for (const auto& [port, groups] : ports_) all.push_back(port);
+  absl::Status first;
+  for (const Port& port : all) {
+    absl::Status applied = Apply(port);
+    if (first.ok()) first = applied;
+  }
+  return first;
+}
+
+RouteMap RouteTable::Desired(const Port& port) const {
+  std::vector<const PublishedGroup*> groups;
+  auto found = ports_.find(port);
+  if (found == ports_.end()) return {};
+  for (bool remnant : {true, false}) {
+    for (GroupId id : found->second) {
+      const Member& member = members_.at(id);
+      if (member.remnant == remnant) groups.push_back(&member.group);
+    }
+  }
+  return DesiredRoutes(groups, ranges_);
+}
+
+absl::Status RouteTable::Apply(const Port& port) {
+  RouteMap& applied = applied_[port];
+  const RouteMap desired = Desired(port);
+  const RouteChanges changes = ChangesBetween(applied, desired);
+  if (!changes.add.empty()) {
+    // Recorded before it is tried, so that a failure half way through is undone or repeated.
+    absl::Status added = backend_.AddRoutes(changes.add);
+    for (const Route& route : changes.add) applied[route.key] = route;
+    if (!added.ok()) return added;
+  }
+  if (!changes.remove.empty()) {
+    absl::Status removed = backend_.RemoveRoutes(changes.remove);
+    if (!removed.ok()) return removed;
+    for (const RouteKey& key : changes.remove) applied.erase(key);
+  }
+  if (applied.empty()) applied_.erase(port);
+  return absl::OkStatus();
+}
+
+void RouteTable::Store(GroupId id, const Member& member) {
+  Erase(id);
+  members_[id] = member;
+  ports_[{member.group.protocol, member.group.port}].push_back(id);
+}
+
+void RouteTable::Erase(GroupId id) {
+  auto found = members_.find(id);
+  if (found == members_.end()) return;
+  const Port port{found->second.group.protocol, found->second.group.port};
+  std::erase(ports_[port], id);
+  if (ports_[port].empty()) ports_.erase(port);
+  members_.erase(found);
+}
+
+absl::Status RouteTable::ApplyOrRestore(GroupId id, const Member* before) {
+  const Port port{members_.at(id).group.protocol, members_.at(id).group.port};
+  absl::Status applied = Apply(port);
+  if (applied.ok()) return applied;
+  Erase(id);
+  if (before != nullptr) Store(id, *before);
+  // The backend refused a route; taking back the others is all that can be done, and the first error is the one to
+  // tell.
+  Apply(port).IgnoreError();
+  return applied;
+}
+
+absl::Status RouteTable::Put(const PublishedGroup& group) {
+  std::optional<Member> before;
+  if (auto found = members_.find(group.group); found != members_.end()) before = found->second;
+  if (before.has_value() && !before->remnant && before->group == group) return absl::OkStatus();
+  Store(group.group, {.group = group, .remnant = false});
+  return ApplyOrRestore(group.group, before.has_value() ? &*before : nullptr);
+}
+
+void RouteTable::Adopt(const PublishedGroup& group, bool remnant) {
+  Store(group.group, {.group = group, .remnant = remnant});
+}
+
+absl::Status RouteTable::Remove(GroupId group) {
+  auto found = members_.find(group);
+  if (found == members_.end()) return absl::OkStatus();
+  const Port port{found->second.group.protocol, found->second.group.port};
+  Erase(group);
+  return Apply(port);
+}
+
+absl::Status RouteTable::TurnIntoRemnant(GroupId group) {
+  Member member = members_.at(group);
+  member.remnant = true;
+  member.group.reach.reset();
+  // Nobody lives there: the port is refused to clients, but not kept from anybody's bind.
+  member.group.guard = false;
+  Store(group, member);
+  return Apply({member.group.protocol, member.group.port});
+}
+
+bool RouteTable::Conflict(const PublishedGroup& a, const PublishedGroup& b) const {
+  if (a.protocol != b.protocol || a.port != b.port || !a.published || !b.published) return false;
+  const std::vector<Prefix> wanted = PublicPrefixes(a, ranges_);
+  const std::vector<Prefix> held = PublicPrefixes(b, ranges_);
+  return std::any_of(held.begin(), held.end(), [&](const Prefix& prefix) {
+    return std::find(wanted.begin(), wanted.end(), prefix) != wanted.end();
+  });
+}
+
+std::vector<GroupId> RouteTable::FindConflicts(const PublishedGroup& group) const {
+  std::vector<GroupId> conflicts;
+  auto found = ports_.find({group.protocol, group.port});
+  if (found == ports_.end()) return conflicts;
+  for (GroupId id : found->second) {
+    const Member& member = members_.at(id);
+    if (!member.remnant && id != group.group && Conflict(group, member.group)) conflicts.push_back(id);
+  }
+  return conflicts;
+}
+
+std::vector<Prefix> RouteTable::PublicPrefixesOf(GroupId group) const {
+  auto found = members_.find(group);
+  return found == members_.end() ? std::vector<Prefix>() : PublicPrefixes(found->second.group, ranges_);
+}
+
+bool RouteTable::IsRemnant(GroupId group) const {
+  auto found = members_.find(group);
+  return found != members_.end() && found->second.remnant;
+}
+
+const PublishedGroup* RouteTable::Find(GroupId group) const {
+  auto found = members_.find(group);
+  return found == members_.end() ? nullptr : &found->second.group;
+}
+
+std::vector<GroupId> RouteTable::TakeOverriddenRemnants() {
+  std::vector<GroupId> gone;
+  for (const auto& [id, member] : members_) {
+    if (!member.remnant) continue;
+    bool routed = false;
+    auto applied = applied_.find({member.group.protocol, member.group.port});
+    if (applied != applied_.end()) {
+      for (const auto& [key, route] : applied->second) routed = routed || route.group == id;
+    }
+    if (!routed) gone.push_back(id);
+  }
+  for (GroupId id : gone) Erase(id);
+  return gone;
+}
+
+std::vector<Route> RouteTable::Routes() const {
+  std::vector<Route> routes;
+  for (const auto& [port, applied] : applied_) {
+    for (const auto& [key, route] : applied) routes.push_back(route);
+  }
+  return routes;
+}
+
+}  // namespace forcebind

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "supervisor/status_report.h"
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "version.h"
+
+namespace forcebind {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// Text from outside may not be UTF-8; JSON must be.
+std::string Dump(const Json& json) { return json.dump(1, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+Json ToJson(const Registry::ListenerView& listener) {
+  Json reachable = Json::array(), open = Json::array();
+  for (const Endpoint& endpoint : listener.reachable) reachable.push_back(endpoint.ToString());
+  for (const Prefix& prefix : listener.on) open.push_back(PublicText(prefix, listener.bound.port));
+  return Json{{"protocol", ToString(listener.protocol)},
+              {"requested", listener.requested.ToString()},
+              {"private", listener.bound.ToString()},
+              {"public", open},
+              {"published", listener.published},
+              {"connections", listener.counters.dispatched},
+              {"fell_through", listener.counters.fell_through},
+              {"reachable", reachable},
+              {"dual_stack", listener.dual_stack},
+              {"egress", listener.egress},
+              {"sockets", listener.sockets}};
+}
+
+Json ToJson(const Registry::ServiceView& service) {
+  Json addresses = Json::array(), listeners = Json::array();
+  for (const auto& address : {service.addresses.v4, service.addresses.v6}) {
+    if (address.has_value()) addresses.push_back(address->ToString());
+  }
+  for (const Registry::ListenerView& listener : service.listeners) listeners.push_back(ToJson(listener));
+  return Json{{"name", service.name},   {"pid", service.pid},
+              {"uid", service.uid},     {"private", addresses},
+              {"walls", service.walls}, {"attached", service.attached},
+              {"listeners", listeners}, {"connections", service.counters.dispatched}};
+}
+
+Json ToJson(const BackendTotals& totals) {
+  return Json{{"dispatched", totals.dispatched}, {"yielded", totals.yielded}, {"gone", totals.gone},
+              {"refused", totals.refused},       {"guarded", totals.guarded}, {"assign_failed", totals.assign_failed},
+              {"untracked", totals.untracked}};
+}
+
+}  // namespace
+
+std::string PublicText(const Prefix& prefix, uint16_t port) {
+  const bool all = prefix.length == 0;
+  if (all || prefix.length == prefix.base.bit_length()) return Endpoint{prefix.base, port}.ToString();
+  if (prefix.base.is_v4()) return absl::StrCat(prefix.ToString(), ":", port);
+  return absl::StrCat("[", prefix.ToString(), "]:", port);
+}
+
+std::string StatusJson(Registry& registry, Backend& backend) {
+  Json services = Json::array();
+  for (const Registry::ServiceView& service : registry.Services()) services.push_back(ToJson(service));
+  Json report{{"backend", backend.name()}, {"version", FORCEBIND_VERSION}, {"services", services}};
+  if (auto totals = backend.Totals(); totals.ok()) report["totals"] = ToJson(*totals);
+  return Dump(report);
+}
+
+std::optional<std::string> ServiceJson(Registry& registry, const std::string& name) {
+  for (const Registry::ServiceView& service : registry.Services()) {
+    if (service.name == name) return Dump(ToJson(service));
+  }
+  return std::nullopt;
+}
+
+}  // namespace forcebind
