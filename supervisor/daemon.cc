@@ -11,9 +11,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "supervisor/companion.h"
+#include "supervisor/metrics.h"
 #include "supervisor/status_report.h"
 #include "sys/errno_status.h"
 #include "sys/netns.h"
+#include "sys/sock_diag.h"
 #include "sys/unix_channel.h"
 
 namespace forcebind {
@@ -113,12 +115,36 @@ absl::Status Daemon::OpenSockets() {
       ClientServer::Documents{.status = [this] { return Status(); },
                               .explain = [this](const wire::ExplainRequest& request) { return Explain(request); }},
       log_);
-  return clients_->Start();
+  absl::Status started = clients_->Start();
+  return started.ok() ? OpenStatusSocket() : started;
+}
+
+absl::Status Daemon::OpenStatusSocket() {
+  auto socket = ListenUnix(options_.status_socket_path(), SOCK_STREAM, kSocketMode, kBacklog);
+  if (!socket.ok()) return socket.status();
+  const auto service = [this](const std::string& name) {
+    PruneDead();
+    return ServiceJson(*registry_, name);
+  };
+  const auto metrics = [this] {
+    return MetricsText(*registry_, *opened_.backend,
+                       {.clients = clients_->clients(), .refused_clients = clients_->refused()});
+  };
+  auto http =
+      StatusHttp::Start(*std::move(socket), *loop_,
+                        StatusPages{.services = [this] { return Status(); },
+                                    .service = service,
+                                    .explain = [this](const wire::ExplainRequest& request) { return Explain(request); },
+                                    .metrics = metrics});
+  if (!http.ok()) return http.status();
+  http_ = *std::move(http);
+  return absl::OkStatus();
 }
 
 void Daemon::Tick() {
   SaveAddressesIfChanged();
   clients_->Resume();
+  http_->Tick();
   if (++ticks_ % kTicksPerPrune != 0) return;
   PruneDead();
   absl::Status kept = opened_.backend->Tick();
@@ -132,7 +158,13 @@ void Daemon::SaveAddressesIfChanged() {
   saved_changes_ = book_->changes();
 }
 
-void Daemon::PruneDead() { registry_->Prune(nullptr); }
+void Daemon::PruneDead() {
+  auto sockets = ListListeners();
+  if (!sockets.ok()) return registry_->Prune(nullptr);
+  absl::flat_hash_set<uint64_t> cookies;
+  for (const DiagSocket& socket : *sockets) cookies.insert(socket.cookie);
+  registry_->Prune(&cookies);
+}
 
 std::string Daemon::Status() {
   PruneDead();

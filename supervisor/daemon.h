@@ -22,6 +22,7 @@
 #include "supervisor/event_loop.h"
 #include "supervisor/registry.h"
 #include "supervisor/startup.h"
+#include "supervisor/status_http.h"
 
 namespace forcebind {
 
@@ -38,6 +39,7 @@ class Daemon {
  private:
   absl::Status RestoreState();
   absl::Status OpenSockets();
+  absl::Status OpenStatusSocket();
   absl::Status WatchDetached();
   absl::Status StartTimer();
   void Tick();
@@ -55,6 +57,7 @@ class Daemon {
   std::unique_ptr<AddressBook> book_;
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<ClientServer> clients_;
+  std::unique_ptr<StatusHttp> http_;
   std::vector<UniqueFd> watched_;  // pidfds of detached companions
   uint64_t saved_changes_ = 0;
   uint64_t ticks_ = 0;

@@ -18,6 +18,7 @@
 #include "supervisor/bpf_grace.h"
 #include "sys/errno_status.h"
 #include "sys/netns.h"
+#include "sys/socket_info.h"
 
 namespace forcebind {
 namespace {
@@ -83,20 +84,6 @@ absl::StatusOr<UniqueFd> OpenCgroup(const std::string& given_path) {
   UniqueFd fd(open(path->c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.valid()) return absl::UnavailableError(ErrnoStatus(errno, absl::StrCat("open cgroup ", *path)).message());
   return fd;
-}
-
-absl::StatusOr<int> IntOption(int fd, int name, const char* what) {
-  int value = 0;
-  socklen_t size = sizeof(value);
-  if (getsockopt(fd, SOL_SOCKET, name, &value, &size) != 0) return ErrnoStatus(errno, absl::StrCat("read ", what));
-  return value;
-}
-
-absl::StatusOr<uint64_t> CookieOf(int fd) {
-  uint64_t cookie = 0;
-  socklen_t size = sizeof(cookie);
-  if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &size) != 0) return ErrnoStatus(errno, "read SO_COOKIE");
-  return cookie;
 }
 
 // Reads entry `index` of a per-CPU array whose values are `fields` 64-bit counters, and adds up the processors'.
@@ -229,19 +216,17 @@ absl::StatusOr<GroupId> HookB::NewGroup() {
 
 absl::Status HookB::AddSocket(GroupId group, int fd) {
   if (!slots_->IsGroup(group)) return absl::NotFoundError(absl::StrCat("there is no group ", group));
-  absl::StatusOr<uint64_t> cookie = CookieOf(fd);
-  if (!cookie.ok()) return cookie.status();
+  const uint64_t cookie = SocketCookie(fd);
+  if (cookie == 0) return ErrnoStatus(errno, "read the socket's cookie");
   // Before its first datagram can come.
-  if (absl::Status status = RegisterUdp(group, fd, *cookie); !status.ok()) return status;
-  absl::Status status = slots_->AddSocket(group, fd, *cookie);
-  if (!status.ok()) (void)udp_sockets_.Erase(*cookie);
+  if (absl::Status status = RegisterUdp(group, fd, cookie); !status.ok()) return status;
+  absl::Status status = slots_->AddSocket(group, fd, cookie);
+  if (!status.ok()) (void)udp_sockets_.Erase(cookie);
   return status;
 }
 
 absl::Status HookB::RegisterUdp(GroupId group, int fd, uint64_t cookie) {
-  absl::StatusOr<int> protocol = IntOption(fd, SO_PROTOCOL, "SO_PROTOCOL");
-  if (!protocol.ok()) return protocol.status();
-  if (*protocol != IPPROTO_UDP) return absl::OkStatus();
+  if (IntOption(fd, SOL_SOCKET, SO_PROTOCOL, 0) != IPPROTO_UDP) return absl::OkStatus();
   state_->udp_published = 1;
   return udp_sockets_.Put(cookie, group);
 }

@@ -43,6 +43,9 @@ class ConformanceTest : public testing::Test {
   // Makes a group of these sockets, and routes from the prefixes to it.
   GroupId Publish(Protocol protocol, const std::vector<Player*>& players, const std::vector<std::string>& prefixes,
                   const std::function<void(Route&)>& adjust = {});
+  static SocketSpec At(Protocol protocol, const char* address) {
+    return {.protocol = protocol, .at = {Ip(address), kPort}};
+  }
   std::string Who(Protocol protocol, const char* address, const std::vector<Player*>& players) {
     return WhoAnswers(*network_, protocol, {Ip(address), kPort}, players);
   }
@@ -72,18 +75,21 @@ using ProtocolRow = std::tuple<BackendFactory, Protocol>;
 class ForEachProtocol : public ConformanceTest, public testing::WithParamInterface<ProtocolRow> {};
 std::string NameOfProtocolRow(const testing::TestParamInfo<ProtocolRow>& info);
 
-#define INSTANTIATE_CONFORMANCE(prefix, factory)                                                                   \
-  INSTANTIATE_TEST_SUITE_P(                                                                                        \
-      prefix, ExactListenerTable,                                                                                  \
-      testing::Combine(testing::Values(factory), testing::Values(Protocol::kTcp, Protocol::kUdp),                  \
-                       testing::Values(Stack::kIpv4, Stack::kIpv6, Stack::kDual),                                  \
-                       testing::Values(Exact::kNone, Exact::kThereBefore, Exact::kOfAService, Exact::kOfAStranger, \
-                                       Exact::kOpenedLate, Exact::kClosedJustNow),                                 \
-                       testing::Values(Published::kEverywhere, Published::kOnAPrefix, Published::kNot)),           \
-      NameOfRow);                                                                                                  \
-  INSTANTIATE_TEST_SUITE_P(                                                                                        \
-      prefix, ForEachProtocol,                                                                                     \
-      testing::Combine(testing::Values(factory), testing::Values(Protocol::kTcp, Protocol::kUdp)), NameOfProtocolRow)
+class ForTheBackend : public ConformanceTest, public testing::WithParamInterface<BackendFactory> {};
+
+#define INSTANTIATE_CONFORMANCE(prefix, factory)                                                                       \
+  INSTANTIATE_TEST_SUITE_P(                                                                                            \
+      prefix, ExactListenerTable,                                                                                      \
+      testing::Combine(testing::Values(factory), testing::Values(Protocol::kTcp, Protocol::kUdp),                      \
+                       testing::Values(Stack::kIpv4, Stack::kIpv6, Stack::kDual),                                      \
+                       testing::Values(Exact::kNone, Exact::kThereBefore, Exact::kOfAService, Exact::kOfAStranger,     \
+                                       Exact::kOpenedLate, Exact::kClosedJustNow),                                     \
+                       testing::Values(Published::kEverywhere, Published::kOnAPrefix, Published::kNot)),               \
+      NameOfRow);                                                                                                      \
+  INSTANTIATE_TEST_SUITE_P(                                                                                            \
+      prefix, ForEachProtocol,                                                                                         \
+      testing::Combine(testing::Values(factory), testing::Values(Protocol::kTcp, Protocol::kUdp)), NameOfProtocolRow); \
+  INSTANTIATE_TEST_SUITE_P(prefix, ForTheBackend, testing::Values(factory))
 
 }  // namespace forcebind
 

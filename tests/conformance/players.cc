@@ -2,8 +2,10 @@
 #include "tests/conformance/players.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +135,9 @@ int Player::Open() {
   if (!fd_.valid()) return errno;
   if (!at.address.is_v4())
     if (int error = SetOption(fd_.get(), IPPROTO_IPV6, IPV6_V6ONLY, spec_.dual_stack ? 0 : 1); error != 0) return error;
+  // As every TCP server does: connections that are over do not hold the port.
+  if (spec_.protocol == Protocol::kTcp)
+    if (int error = SetOption(fd_.get(), SOL_SOCKET, SO_REUSEADDR, 1); error != 0) return error;
   if (spec_.reuse_port)
     if (int error = SetOption(fd_.get(), SOL_SOCKET, SO_REUSEPORT, 1); error != 0) return error;
   if (!spec_.device.empty() &&
@@ -160,6 +165,31 @@ std::string WhoAnswersLocally(Protocol protocol, const Endpoint& dialled, const 
 
 UniqueFd UdpClient(const TestNetwork& network, Family family) {
   return network.OnClient([&] { return NewSocket(family, Protocol::kUdp); });
+}
+
+std::string WhoHears(int client, const Endpoint& dialled, const std::vector<Player*>& players) {
+  socklen_t size;
+  const sockaddr_storage address = SockaddrOf(dialled, &size);
+  if (sendto(client, "ping", 4, 0, reinterpret_cast<const sockaddr*>(&address), size) != 4) return ErrnoName(errno);
+  return WhoIsReady(client, Protocol::kUdp, players);
+}
+
+UniqueFd NewNetns() {
+  EnteredNetns stays(UniqueFd(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)).get());
+  if (unshare(CLONE_NEWNET) != 0) return UniqueFd();
+  return UniqueFd(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+}
+
+int BindTo(int fd, const Endpoint& endpoint) {
+  socklen_t size;
+  const sockaddr_storage address = SockaddrOf(endpoint, &size);
+  return bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0 ? 0 : errno;
+}
+
+int ConnectTo(int fd, const Endpoint& endpoint) {
+  socklen_t size;
+  const sockaddr_storage address = SockaddrOf(endpoint, &size);
+  return connect(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0 ? 0 : errno;
 }
 
 }  // namespace forcebind

@@ -36,9 +36,14 @@ struct SocketSpec {
 class Player {
  public:
   Player(std::string name, SocketSpec spec);
+  // A copy is another socket of the same kind, not yet open.
+  Player(const Player& other) : Player(other.name_, other.spec_) {}
+  Player(Player&&) = default;
+  Player& operator=(Player&&) = default;
 
   // 0, or the errno of the call that failed.
   int Open();
+  void Adopt(UniqueFd fd) { fd_ = std::move(fd); }
   void Close() { fd_.reset(); }
   // shutdown(2) of the listener, and listen(2) again.
   int Shutdown();
@@ -63,6 +68,15 @@ std::string WhoAnswersLocally(Protocol protocol, const Endpoint& dialled, const 
 
 // A client's UDP socket that is not connected, on the other host.
 UniqueFd UdpClient(const TestNetwork& network, Family family);
+// Who gets a datagram that `client` sends to `dialled`.
+std::string WhoHears(int client, const Endpoint& dialled, const std::vector<Player*>& players);
+
+// A network namespace with nothing in it.
+UniqueFd NewNetns();
+
+// bind(2) and connect(2): 0, or the errno.
+int BindTo(int fd, const Endpoint& endpoint);
+int ConnectTo(int fd, const Endpoint& endpoint);
 
 // The name of a socket in text: getsockname(2) or getpeername(2) results.
 Endpoint EndpointOf(const sockaddr_storage& address);

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// The guard: who may bind a published port.
+#include <errno.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sys/capabilities.h"
+#include "sys/errno_status.h"
+#include "tests/conformance/conformance.h"
+
+namespace forcebind {
+namespace {
+
+// This thread is without CAP_NET_ADMIN while it lives.
+class WithoutNetAdmin {
+ public:
+  WithoutNetAdmin() {
+    if (GetCapabilities(&before_) != 0 || SetEffectiveCapabilities(before_.effective & ~(1ull << CAP_NET_ADMIN)) != 0)
+      abort();
+  }
+  ~WithoutNetAdmin() {
+    if (SetEffectiveCapabilities(before_.effective) != 0) abort();
+  }
+
+ private:
+  Capabilities before_;
+};
+
+std::string OpenResult(const SocketSpec& spec) {
+  Player player("stranger", spec);
+  const int error = player.Open();
+  return error == 0 ? "bound" : ErrnoName(error);
+}
+
+std::string OpenResultWithoutNetAdmin(const SocketSpec& spec) {
+  WithoutNetAdmin stranger;
+  return OpenResult(spec);
+}
+
+void Guard(Route& route) { route.guard = true; }
+
+}  // namespace
+
+TEST_P(ForEachProtocol, AStrangerMayNotTakeAPublishedPort) {
+  const auto& [factory, protocol] = GetParam();
+  StartBackend(factory);
+  Player service("service", At(protocol, "127.84.3.1"));
+  ASSERT_OPEN(service);
+  ASSERT_OK(backend_->AddRoutes({{.key = {protocol, kPort, *Prefix::Parse("127.0.0.0/8")}}}));
+  Publish(protocol, {&service}, {"0.0.0.0/0"}, Guard);
+  EXPECT_EQ(OpenResultWithoutNetAdmin(At(protocol, "192.0.2.7")), "EADDRINUSE");
+  EXPECT_EQ(OpenResultWithoutNetAdmin(At(protocol, "0.0.0.0")), "EADDRINUSE");
+  EXPECT_EQ(OpenResult(At(protocol, "192.0.2.7")), "bound");
+  EXPECT_EQ(OpenResultWithoutNetAdmin(At(protocol, "127.84.3.9")), "bound");
+  EXPECT_EQ(OpenResultWithoutNetAdmin({.protocol = protocol, .at = {Ip("192.0.2.7"), kPort + 1}}), "bound");
+  EXPECT_EQ(OpenResultWithoutNetAdmin({.protocol = protocol, .at = {Ip("192.0.2.7"), 0}}), "bound");
+  auto totals = backend_->Totals();
+  ASSERT_OK(totals.status());
+  EXPECT_EQ(totals->guarded, 2u);
+}
+
+TEST_P(ForEachProtocol, TheGuardKnowsIpv6AndMappedAddresses) {
+  const auto& [factory, protocol] = GetParam();
+  StartBackend(factory);
+  Player service("service", {.protocol = protocol, .at = {Ip("127.84.3.1"), 9090}});
+  ASSERT_OPEN(service);
+  Publish(protocol, {&service}, {"0.0.0.0/0"}, Guard);
+  SocketSpec mapped = At(protocol, "192.0.2.7"), any = At(protocol, "::");
+  mapped.dual_stack = true;
+  EXPECT_EQ(OpenResultWithoutNetAdmin(mapped), "EADDRINUSE");
+  EXPECT_EQ(OpenResultWithoutNetAdmin(any), "bound");  // V6ONLY: IPv6 is not published
+  any.dual_stack = true;
+  EXPECT_EQ(OpenResultWithoutNetAdmin(any), "EADDRINUSE");
+  EXPECT_EQ(OpenResultWithoutNetAdmin(At(protocol, "2001:db8::7")), "bound");
+  Publish(protocol, {&service}, {"::/0"}, Guard);
+  EXPECT_EQ(OpenResultWithoutNetAdmin(At(protocol, "2001:db8::7")), "EADDRINUSE");
+  EXPECT_EQ(OpenResultWithoutNetAdmin(At(protocol, "::")), "EADDRINUSE");
+}
+
+TEST_P(ForEachProtocol, TheGuardKeepsToItsPrefix) {
+  const auto& [factory, protocol] = GetParam();
+  StartBackend(factory);
+  Player service("service", At(protocol, "127.84.3.1"));
+  ASSERT_OPEN(service);
+  Publish(protocol, {&service}, {"192.0.2.0/24"}, Guard);
+  EXPECT_EQ(OpenResultWithoutNetAdmin(At(protocol, "192.0.2.8")), "EADDRINUSE");
+  EXPECT_EQ(OpenResultWithoutNetAdmin(At(protocol, "198.51.100.7")), "bound");
+}
+
+TEST_P(ForEachProtocol, WithoutTheFlagOrWithoutALiveServiceThePortIsFree) {
+  const auto& [factory, protocol] = GetParam();
+  StartBackend(factory);
+  Player service("service", At(protocol, "127.84.3.1"));
+  ASSERT_OPEN(service);
+  Publish(protocol, {&service}, {"192.0.2.7/32"});
+  Publish(protocol, {&service}, {"192.0.2.8/32"}, Guard);
+  EXPECT_EQ(OpenResultWithoutNetAdmin(At(protocol, "192.0.2.7")), "bound");
+  EXPECT_EQ(OpenResultWithoutNetAdmin(At(protocol, "192.0.2.8")), "EADDRINUSE");
+  service.Close();
+  EXPECT_EQ(OpenResultWithoutNetAdmin(At(protocol, "192.0.2.8")), "bound");
+}
+
+TEST_P(ForTheBackend, AnMptcpSocketIsAStrangerToo) {
+  StartBackend(GetParam());
+  Player service("service", At(Protocol::kTcp, "127.84.3.1"));
+  ASSERT_OPEN(service);
+  Publish(Protocol::kTcp, {&service}, {"0.0.0.0/0"}, Guard);
+  SocketSpec spec = At(Protocol::kTcp, "192.0.2.7");
+  spec.mptcp = true;
+  if (const std::string result = OpenResult(spec); result != "bound") GTEST_SKIP() << "no MPTCP: " << result;
+  EXPECT_EQ(OpenResultWithoutNetAdmin(spec), "EADDRINUSE");
+}
+
+// Root of a user namespace has every capability there, and none over the host's network.
+TEST_P(ForTheBackend, RootOfAUserNamespaceIsAStranger) {
+  StartBackend(GetParam());
+  Player service("service", At(Protocol::kTcp, "127.84.3.1"));
+  ASSERT_OPEN(service);
+  Publish(Protocol::kTcp, {&service}, {"0.0.0.0/0"}, Guard);
+  const pid_t child = fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    if (unshare(CLONE_NEWUSER) != 0) _exit(1);
+    Player stranger("stranger", At(Protocol::kTcp, "192.0.2.7"));
+    _exit(stranger.Open() == EADDRINUSE ? 0 : 2);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+}
+
+}  // namespace forcebind
