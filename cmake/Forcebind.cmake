@@ -37,6 +37,8 @@ add_library(fb_base INTERFACE)
 target_compile_features(fb_base INTERFACE cxx_std_20)
 target_include_directories(fb_base INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR})
 target_compile_options(fb_base INTERFACE -Wall -Wextra -Wno-missing-field-initializers -fno-strict-aliasing)
+# GCC 12 sees uninitialized values in every std::optional that it has optimised.
+target_compile_options(fb_base INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized>)
 if(FORCEBIND_WERROR)
   target_compile_options(fb_base INTERFACE -Werror)
 endif()
