@@ -19,30 +19,23 @@ constexpr char kUlaPrefixFile[] = "/var/lib/forcebind/ula-prefix";
 
 std::string BaseName(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
-absl::Status AddAddress(const std::string& text, PrivateAddresses* addresses) {
-  absl::StatusOr<IpAddress> address = IpAddress::Parse(text);
-  if (!address.ok()) return absl::InvalidArgumentError(absl::StrCat("--address: ", address.status().message()));
-  if (!address->IsPrivateRange()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("--address ", text, ": a private address is in 127.0.0.0/8 or fd00::/8"));
-  }
-  std::optional<IpAddress>& place = address->is_v4() ? addresses->v4 : addresses->v6;
-  if (place) return absl::InvalidArgumentError(absl::StrCat("--address ", text, ": the second one of its family"));
-  place = *address;
-  return absl::OkStatus();
+absl::Status Amend(const char* option, const std::string& text, const absl::Status& status) {
+  if (status.ok()) return status;
+  return absl::InvalidArgumentError(absl::StrCat(option, " ", text, ": ", status.message()));
 }
 
-absl::Status AddPublication(const std::string& text, ServicePolicy* policy) {
+absl::Status AddAddressOption(const std::string& text, PrivateAddresses* addresses) {
+  absl::StatusOr<IpAddress> address = IpAddress::Parse(text);
+  return Amend("--address", text, address.ok() ? AddPrivateAddress(*address, addresses) : address.status());
+}
+
+absl::Status AddPublishOption(const std::string& text, std::vector<Publication>* publish) {
   absl::StatusOr<PortRange> port = PortRange::Parse(text);
-  if (!port.ok()) return absl::InvalidArgumentError(absl::StrCat("--publish: ", port.status().message()));
+  if (!port.ok()) return Amend("--publish", text, port.status());
   if (port->first != port->last) {
-    return absl::InvalidArgumentError(absl::StrCat("--publish ", text, ": one port, such as tcp/80"));
+    return absl::InvalidArgumentError(absl::StrCat("--publish ", text, ": one port is published at a time"));
   }
-  if (policy->FindPublication(port->protocol, port->first) != nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat("--publish ", text, ": it is published already"));
-  }
-  policy->publish.push_back({.protocol = port->protocol, .port = port->first, .on = {}});
-  return absl::OkStatus();
+  return Amend("--publish", text, AddPublication({.protocol = port->protocol, .port = port->first, .on = {}}, publish));
 }
 
 std::optional<Prefix> HostUlaPrefix() {
@@ -50,7 +43,8 @@ std::optional<Prefix> HostUlaPrefix() {
   std::string line;
   if (!std::getline(file, line)) return std::nullopt;
   absl::StatusOr<Prefix> prefix = Prefix::Parse(line);
-  return prefix.ok() ? std::optional(*prefix) : std::nullopt;
+  const bool usable = prefix.ok() && prefix->base.IsUla() && prefix->length <= 64;
+  return usable ? std::optional(*prefix) : std::nullopt;
 }
 
 bool AnySocketAt(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
@@ -69,11 +63,11 @@ absl::StatusOr<ServicePolicy> PolicyFor(const RunOptions& options) {
   }
   if (!options.addresses.empty()) policy->addresses = {};
   for (const std::string& address : options.addresses) {
-    absl::Status added = AddAddress(address, &policy->addresses);
+    absl::Status added = AddAddressOption(address, &policy->addresses);
     if (!added.ok()) return added;
   }
   for (const std::string& port : options.publish) {
-    absl::Status added = AddPublication(port, &*policy);
+    absl::Status added = AddPublishOption(port, &policy->publish);
     if (!added.ok()) return added;
   }
   return policy;
@@ -112,6 +106,12 @@ absl::StatusOr<ServiceSetup> SetUpService(const RunOptions& options) {
     const bool refused = absl::IsPermissionDenied(welcome.status());
     if (!welcome.ok() && (refused || supervisor.explicit_ || !own.publish.empty())) return welcome.status();
     if (welcome.ok()) {
+      for (const std::optional<IpAddress>& address : {welcome->addresses.v4, welcome->addresses.v6}) {
+        if (address && !address->IsPrivateRange()) {
+          return absl::InternalError(
+              absl::StrCat("the supervisor assigns ", address->ToString(), ", which is not private"));
+        }
+      }
       own.addresses = welcome->addresses;
     } else {
       setup.note = absl::StrCat("going on without a supervisor: ", std::string(welcome.status().message()));
