@@ -47,7 +47,8 @@ if(FORCEBIND_SANITIZE)
   target_link_options(fb_base INTERFACE -fsanitize=${FORCEBIND_SANITIZE})
 else()
   target_compile_options(fb_base INTERFACE -fstack-protector-strong)
-  target_link_options(fb_base INTERFACE -static-libstdc++ -static-libgcc -Wl,-z,relro,-z,now)
+  target_link_options(fb_base INTERFACE
+    $<IF:$<BOOL:$<TARGET_PROPERTY:FB_STATIC>>,-static-pie,-static-libstdc++> -static-libgcc -Wl,-z,relro,-z,now)
 endif()
 
 # fb_library(NAME SOURCES a.cc … USES other rooms and libraries)
@@ -57,12 +58,14 @@ function(fb_library name)
   target_link_libraries(${name} PUBLIC fb_base ${arg_USES})
 endfunction()
 
-# fb_program(NAME SOURCES … USES …): goes to bin/ of the build directory.
+# fb_program(NAME [STATIC] SOURCES … USES …): goes to bin/ of the build directory.
+# STATIC: no dynamic linker at all, still at a random address. For a program that starts often; one that looks up users
+# or hosts by name cannot be (nsswitch.conf(5)). A build with sanitizers is dynamic in any case.
 function(fb_program name)
-  cmake_parse_arguments(arg "" "" "SOURCES;USES" ${ARGN})
+  cmake_parse_arguments(arg "STATIC" "" "SOURCES;USES" ${ARGN})
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE fb_base ${arg_USES})
-  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin FB_STATIC "${arg_STATIC}")
 endfunction()
 
 # fb_test(NAME LABEL unit|netns|root SOURCES … USES …): a GoogleTest program; each case is a ctest of its own, with the label.
