@@ -119,7 +119,9 @@ int SupervisorLink::Announce(const Announcement& announcement, int fd, std::stri
                                 .dual_stack = announcement.dual_stack,
                                 .egress = announcement.egress};
   if (announcement.published) return Ask(listener, fd, why);
-  if (fd_.valid() && SendPacket(fd_.get(), wire::Encode(listener), fd, MSG_DONTWAIT) != 0) HangUp();
+  if (fd_.valid() && wire::IsAnswered(listener)) {
+    Ask(listener, fd, why);
+  } else if (fd_.valid() && SendPacket(fd_.get(), wire::Encode(listener), fd, MSG_DONTWAIT) != 0) HangUp();
   return 0;
 }
 

@@ -156,7 +156,7 @@ void ClientServer::HandleListener(ClientId id, const wire::Listener& listener, U
   const Refusal refusal = registry_.AddListener(*clients_.at(id).session, listener, ReadSocket(fd.get()), fd.get());
   // Before the answer: the service must not find a second owner of its socket.
   fd.reset();
-  if (listener.published) return Reply(id, refusal);
+  if (wire::IsAnswered(listener)) return Reply(id, refusal);
   if (refusal.error != 0) log_(absl::StrCat("a listener is not shown in status: ", refusal.text));
 }
 

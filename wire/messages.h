@@ -9,6 +9,7 @@
 //
 //   A companion keeps one connection for its life: Hello → Welcome, then for each listener of its service
 //   (a published port)  Claim → Result, the bind or listen itself, Listener with the socket → Result
+//   (dual-stack)        Listener with the socket → Result
 //   (any other)         Listener with the socket, nothing awaited
 //   and the end of the connection is the end of the service. A command connects, asks one question, and leaves.
 //
@@ -60,16 +61,18 @@ struct Claim {
   friend bool operator==(const Claim&, const Claim&) = default;
 };
 
-// companion → supervisor, with the socket attached: a listener (TCP) or bound socket (UDP) that now exists.
+// companion → supervisor, with the socket attached: a listener (TCP) or bound socket (UDP) that now exists. Answered by
+// Result where the supervisor has something to do for it, see IsAnswered(); any other one is for `status` alone.
 struct Listener {
   Protocol protocol = Protocol::kTcp;
   Endpoint requested;      // what the service asked for; 0.0.0.0 or :: and port 0 for listen() without bind()
-  bool published = false;  // publish it, and answer with Result; otherwise it is for `status` (and a dual-stack
-                           // socket's way to its ULA), and nothing is answered
-  bool dual_stack = false;
+  bool published = false;   // publish it
+  bool dual_stack = false;  // bound to the IPv4-mapped address: lead its ULA to it
   bool egress = false;  // a client's socket left on the wildcard
   friend bool operator==(const Listener&, const Listener&) = default;
 };
+
+inline bool IsAnswered(const Listener& listener) { return listener.published || listener.dual_stack; }
 
 // companion → supervisor: what it has done since the last one. Nothing is answered.
 struct Counters {
