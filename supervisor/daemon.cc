@@ -11,6 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "supervisor/companion.h"
+#include "supervisor/explain_facts.h"
 #include "supervisor/metrics.h"
 #include "supervisor/status_report.h"
 #include "sys/errno_status.h"
@@ -41,6 +42,9 @@ Daemon::Daemon(const SupervisorOptions& options, const SupervisorConfig& config,
 
 Daemon::~Daemon() {
   if (book_ != nullptr) SaveAddressesIfChanged();
+  // Only what is ours: another supervisor's socket of that name is there where opening our own failed.
+  if (clients_ != nullptr) unlink(options_.socket_path.c_str());
+  if (http_ != nullptr) unlink(options_.status_socket_path().c_str());
 }
 
 absl::Status Daemon::Start(const Prefix& ula) {
@@ -171,6 +175,9 @@ std::string Daemon::Status() {
   return StatusJson(*registry_, *opened_.backend);
 }
 
-std::string Daemon::Explain(const wire::ExplainRequest&) { return "{}\n"; }
+std::string Daemon::Explain(const wire::ExplainRequest& request) {
+  const ExplainFacts facts = GatherFacts(*registry_, *opened_.backend, request.protocol, request.endpoint);
+  return ExplanationJson(facts, forcebind::Explain(facts));
+}
 
 }  // namespace forcebind

@@ -35,6 +35,8 @@ std::optional<int> ParseOptions(int argc, char** argv, SupervisorOptions* option
                                                        {"reuseport", BackendKind::kReuseport}};
   options->socket_path = DefaultSocketPath();
   CLI::App app("Gives published ports of private services the public addresses.", "forcebind-supervisor");
+  // The last one counts, so that a wrapper's arguments can be overridden.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   app.set_version_flag("--version", std::string("forcebind-supervisor ") + FORCEBIND_VERSION);
   app.add_option("--config", options->config_path, "configuration (TOML); default /etc/forcebind/supervisor.toml");
   app.add_option("--socket", options->socket_path, "where companions and commands connect");
