@@ -1,0 +1,605 @@
+// SPDX-License-Identifier: Apache-2.0
+// The real supervisor over the real backend, spoken to as companions, commands and attackers speak to it.
+#include <errno.h>
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <grp.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "absl/strings/str_cat.h"
+#include "sys/small_file.h"
+#include "sys/unix_channel.h"
+#include "tests/support/netns.h"
+#include "tests/support/supervisor_process.h"
+
+namespace forcebind {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::AnyOf;
+using ::testing::HasSubstr;
+using Json = nlohmann::json;
+
+constexpr char kUla[] = "fd77:1f2a:90c1::/48";
+constexpr uid_t kUser = 1000;
+
+Endpoint E(const std::string& text) { return *Endpoint::Parse(text); }
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+// In a socket of `domain`: an IPv4 address goes into an IPv6 socket mapped.
+SocketAddress ToSockaddr(const Endpoint& endpoint, int domain) {
+  SocketAddress address;
+  if (domain == AF_INET) {
+    sockaddr_in in = {.sin_family = AF_INET,
+                      .sin_port = htons(endpoint.port),
+                      .sin_addr = {htonl(endpoint.address.v4())},
+                      .sin_zero = {}};
+    memcpy(&address.storage, &in, sizeof(in));
+    address.size = sizeof(in);
+  } else {
+    sockaddr_in6 in = {.sin6_family = AF_INET6, .sin6_port = htons(endpoint.port)};
+    memcpy(&in.sin6_addr, endpoint.address.Mapped().bytes().data(), 16);
+    memcpy(&address.storage, &in, sizeof(in));
+    address.size = sizeof(in);
+  }
+  return address;
+}
+
+int DomainOf(const Endpoint& endpoint) { return endpoint.address.is_v4() ? AF_INET : AF_INET6; }
+
+UniqueFd Bound(int domain, int type, int protocol, const Endpoint& endpoint) {
+  UniqueFd fd(socket(domain, type | SOCK_CLOEXEC, protocol));
+  const int on = 1, off = 0;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (domain == AF_INET6) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+  // An address that only a route makes local is bound like this, as notify/ does it.
+  if (domain == AF_INET6) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof(on));
+  const SocketAddress address = ToSockaddr(endpoint, domain);
+  if (bind(fd.get(), address.get(), address.size) != 0) fd.reset();
+  return fd;
+}
+
+UniqueFd ListenOn(const Endpoint& endpoint, int domain = 0, int protocol = 0) {
+  UniqueFd fd = Bound(domain != 0 ? domain : DomainOf(endpoint), SOCK_STREAM, protocol, endpoint);
+  if (fd.valid() && listen(fd.get(), 1024) != 0) fd.reset();
+  return fd;
+}
+
+// 0, or why the connection failed.
+int ConnectTo(const std::string& endpoint) {
+  UniqueFd fd(socket(DomainOf(E(endpoint)), SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const timeval limit = {.tv_sec = 5, .tv_usec = 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+  const SocketAddress address = ToSockaddr(E(endpoint), DomainOf(E(endpoint)));
+  return connect(fd.get(), address.get(), address.size) == 0 ? 0 : errno;
+}
+
+bool HasWaiting(int listener) {
+  pollfd ready = {.fd = listener, .events = POLLIN, .revents = 0};
+  if (poll(&ready, 1, 5000) != 1) return false;
+  return UniqueFd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC)).valid();
+}
+
+wire::Hello HelloOf(const std::string& name, std::vector<uint16_t> ports = {}) {
+  wire::Hello hello;
+  hello.name = name;
+  hello.pid = 4711;
+  hello.walls = {"notify"};
+  for (uint16_t port : ports) {
+    Publication publication;
+    publication.port = port;
+    hello.publish.push_back(publication);
+  }
+  return hello;
+}
+
+wire::Listener Published() {
+  wire::Listener listener;
+  listener.requested = E("0.0.0.0:80");
+  listener.published = true;
+  return listener;
+}
+
+int BecomeUser() {
+  return setgroups(0, nullptr) == 0 && setresgid(kUser, kUser, kUser) == 0 && setresuid(kUser, kUser, kUser) == 0;
+}
+
+class SupervisorTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    auto network = TestNetwork::Create();
+    ASSERT_TRUE(network.ok()) << network.status();
+    network_ = *std::move(network);
+    supervisor_ =
+        std::make_unique<SupervisorProcess>(network_->bpffs(), absl::StrCat("ula = \"", kUla, "\"\n", config_));
+    ASSERT_EQ(supervisor_->Start(), absl::OkStatus());
+  }
+  void TearDown() override {
+    supervisor_.reset();
+    network_.reset();
+  }
+
+  TestClient Connect() { return TestClient(supervisor_->socket_path()); }
+  int FromClient(const std::string& endpoint) {
+    return network_->OnClient([&] { return ConnectTo(endpoint); });
+  }
+  Json Status() {
+    TestClient client = Connect();
+    client.Send(wire::StatusRequest{});
+    return Json::parse(client.ReceiveDocument(), nullptr, false);
+  }
+  // A service that publishes tcp/80 from its IPv4 address.
+  UniqueFd Publish(TestClient* client, const std::string& name, int domain = AF_INET) {
+    const auto welcome = client->Hello(HelloOf(name, {80}));
+    if (!welcome.has_value()) return UniqueFd();
+    const Endpoint target{*welcome->addresses.v4, 80};
+    EXPECT_EQ(client->Claim({.protocol = Protocol::kTcp, .target = target, .dual_stack = domain == AF_INET6}), 0);
+    UniqueFd listener = ListenOn(target, domain);
+    EXPECT_EQ(client->Listener(Published(), listener.get()), 0);
+    return listener;
+  }
+
+  std::string config_;
+  std::unique_ptr<TestNetwork> network_;
+  std::unique_ptr<SupervisorProcess> supervisor_;
+};
+
+TEST_F(SupervisorTest, APublishedListenerIsLiveWhenTheAnswerComes) {
+  TestClient web = Connect();
+  const UniqueFd listener = Publish(&web, "web", AF_INET6);
+  for (const char* endpoint : {"192.0.2.7:80", "198.51.100.7:80", "[2001:db8::7]:80"}) {
+    EXPECT_EQ(FromClient(endpoint), 0) << endpoint;
+    EXPECT_TRUE(HasWaiting(listener.get())) << endpoint;
+  }
+  EXPECT_EQ(FromClient("192.0.2.7:81"), ECONNREFUSED);
+}
+
+TEST_F(SupervisorTest, TheEndOfTheConnectionEndsThePublication) {
+  std::optional<TestClient> web(Connect());
+  const UniqueFd listener = Publish(&*web, "web");
+  ASSERT_EQ(FromClient("192.0.2.7:80"), 0);
+  web.reset();
+  // The supervisor has seen the end before it answers the next client.
+  ASSERT_EQ(Status()["services"].size(), 0u);
+  EXPECT_EQ(FromClient("192.0.2.7:80"), ECONNREFUSED);
+}
+
+TEST_F(SupervisorTest, AnUnpublishedDualStackListenerIsReachableOnItsUla) {
+  TestClient api = Connect();
+  const auto welcome = api.Hello(HelloOf("api"));
+  ASSERT_TRUE(welcome.has_value() && welcome->addresses.v6.has_value());
+  const UniqueFd listener = ListenOn({*welcome->addresses.v4, 8080}, AF_INET6);
+  wire::Listener shown = Published();
+  shown.published = false;
+  shown.dual_stack = true;
+  api.Send(shown, listener.get());
+  ASSERT_EQ(Status()["services"][0]["listeners"][0]["reachable"].size(), 2u);
+  EXPECT_EQ(ConnectTo(Endpoint{*welcome->addresses.v6, 8080}.ToString()), 0);
+  EXPECT_TRUE(HasWaiting(listener.get()));
+  EXPECT_EQ(FromClient("[2001:db8::7]:8080"), ECONNREFUSED);
+}
+
+TEST_F(SupervisorTest, UlasAreReachable) {
+  TestClient api = Connect();
+  const auto welcome = api.Hello(HelloOf("api"));
+  ASSERT_TRUE(welcome.has_value());
+  const UniqueFd listener = ListenOn({*welcome->addresses.v6, 8080});
+  ASSERT_TRUE(listener.valid());
+  EXPECT_EQ(ConnectTo(Endpoint{*welcome->addresses.v6, 8080}.ToString()), 0);
+  EXPECT_TRUE(HasWaiting(listener.get()));
+}
+
+TEST_F(SupervisorTest, StatusHasTheAgreedShape) {
+  TestClient web = Connect();
+  const UniqueFd listener = Publish(&web, "web");
+  const Json status = Status();
+  EXPECT_EQ(status["backend"], "hook-b");
+  const Json& service = status["services"][0];
+  EXPECT_EQ(service["name"], "web");
+  EXPECT_EQ(service["pid"], 4711);
+  EXPECT_EQ(service["walls"], Json::array({"notify"}));
+  EXPECT_EQ(service["private"].size(), 2u);
+  const Json& shown = service["listeners"][0];
+  EXPECT_EQ(shown["protocol"], "tcp");
+  EXPECT_EQ(shown["requested"], "0.0.0.0:80");
+  EXPECT_EQ(shown["private"], absl::StrCat(service["private"][0].get<std::string>(), ":80"));
+  EXPECT_EQ(shown["public"], Json::array({"0.0.0.0:80"}));
+  EXPECT_EQ(shown["published"], true);
+  EXPECT_EQ(shown["connections"], 0);
+  ASSERT_EQ(FromClient("192.0.2.7:80"), 0);
+  EXPECT_EQ(Status()["services"][0]["listeners"][0]["connections"], 1);
+}
+
+TEST_F(SupervisorTest, HttpSaysTheSame) {
+  TestClient web = Connect();
+  const UniqueFd listener = Publish(&web, "web");
+  EXPECT_THAT(supervisor_->Get("/v1/services"), AllOf(HasSubstr("200 OK"), HasSubstr("\"name\": \"web\"")));
+  EXPECT_THAT(supervisor_->Get("/v1/services/web"), AllOf(HasSubstr("200 OK"), HasSubstr("\"pid\": 4711")));
+  EXPECT_THAT(supervisor_->Get("/v1/services/api"), HasSubstr("404"));
+  EXPECT_THAT(supervisor_->Get("/metrics"), HasSubstr("forcebind_dispatched_total{service=\"web\"} 0"));
+  EXPECT_THAT(supervisor_->Get("/v1/explain?protocol=tcp&endpoint=192.0.2.7:80"), HasSubstr("service \\\"web\\\""));
+  EXPECT_THAT(supervisor_->Get("/nothing"), HasSubstr("404"));
+}
+
+TEST_F(SupervisorTest, ExplainNamesTheWinner) {
+  TestClient web = Connect();
+  const UniqueFd listener = Publish(&web, "web");
+  const auto winner = [&](const char* endpoint) {
+    TestClient client = Connect();
+    client.Send(wire::ExplainRequest{.protocol = Protocol::kTcp, .endpoint = E(endpoint)});
+    return Json::parse(client.ReceiveDocument(), nullptr, false)["winner"];
+  };
+  EXPECT_EQ(winner("192.0.2.7:80")["service"], "web");
+  EXPECT_EQ(winner("192.0.2.7:80")["stage"], "B");
+  EXPECT_EQ(winner("192.0.2.7:80")["pid"], getpid());
+  EXPECT_TRUE(winner("192.0.2.7:81").is_null());
+  const UniqueFd admin = ListenOn(E("198.51.100.7:80"));
+  EXPECT_EQ(winner("198.51.100.7:80")["stage"], "C");
+  EXPECT_EQ(winner("198.51.100.7:80")["command"], "supervisor_test");
+  EXPECT_TRUE(winner("203.0.113.1:80").is_null());
+}
+
+TEST_F(SupervisorTest, AUserWithoutAGrantIsRefused) {
+  EXPECT_EQ(InChild([&] {
+              if (!BecomeUser()) return 1;
+              TestClient web = Connect();
+              const auto welcome = web.Hello(HelloOf("web", {80}));
+              if (!welcome.has_value()) return 2;
+              const Endpoint target{*welcome->addresses.v4, 8080};
+              if (web.Claim({.protocol = Protocol::kTcp, .target = {target.address, 80}}) != EACCES) return 3;
+              const UniqueFd listener = ListenOn(target);
+              return web.Listener(Published(), listener.get()) == EACCES ? 0 : 4;
+            }),
+            0);
+}
+
+TEST_F(SupervisorTest, ANameBelongsToItsFirstUser) {
+  TestClient web = Connect();
+  ASSERT_TRUE(web.Hello(HelloOf("web")).has_value());
+  EXPECT_EQ(InChild([&] {
+              if (!BecomeUser()) return 1;
+              TestClient thief = Connect();
+              thief.Send(HelloOf("web"));
+              return thief.ReceiveError() == EACCES ? 0 : 2;
+            }),
+            0);
+}
+
+TEST_F(SupervisorTest, OnlyTheRightSocketIsPublished) {
+  TestClient web = Connect();
+  const auto welcome = web.Hello(HelloOf("web", {80}));
+  ASSERT_TRUE(welcome.has_value());
+  const Endpoint target{*welcome->addresses.v4, 80};
+  int pipe_fds[2];
+  ASSERT_EQ(pipe2(pipe_fds, O_CLOEXEC), 0);
+  const UniqueFd pipe_in(pipe_fds[0]), pipe_out(pipe_fds[1]);
+  EXPECT_EQ(web.Listener(Published(), pipe_in.get()), ENOTSOCK);
+  const UniqueFd channel(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(web.Listener(Published(), channel.get()), EAFNOSUPPORT);
+  const UniqueFd udp = Bound(AF_INET, SOCK_DGRAM, 0, target);
+  EXPECT_EQ(web.Listener(Published(), udp.get()), EACCES);
+  const UniqueFd unbound(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  EXPECT_EQ(web.Listener(Published(), unbound.get()), EACCES);
+  const UniqueFd not_listening = Bound(AF_INET, SOCK_STREAM, 0, target);
+  EXPECT_EQ(web.Listener(Published(), not_listening.get()), EACCES);
+  const UniqueFd elsewhere = ListenOn(E("192.0.2.7:80"));
+  EXPECT_EQ(web.Listener(Published(), elsewhere.get()), EACCES);
+  const UniqueFd wildcard = ListenOn(E("0.0.0.0:8081"));
+  EXPECT_EQ(web.Listener(Published(), wildcard.get()), EACCES);
+  const UniqueFd foreign = network_->OnClient([&] { return ListenOn(E("192.0.2.100:80")); });
+  EXPECT_EQ(web.Listener(Published(), foreign.get()), EACCES);
+  const UniqueFd other_port = ListenOn({target.address, 81});
+  EXPECT_EQ(web.Listener(Published(), other_port.get()), EACCES);
+  EXPECT_EQ(FromClient("198.51.100.7:80"), ECONNREFUSED);
+}
+
+TEST_F(SupervisorTest, ASocketOfAnotherNamespaceOnTheSameAddressIsRefused) {
+  TestClient web = Connect();
+  const auto welcome = web.Hello(HelloOf("web", {80}));
+  ASSERT_TRUE(welcome.has_value());
+  const UniqueFd foreign = network_->OnClient([&] { return ListenOn({*welcome->addresses.v4, 80}); });
+  ASSERT_TRUE(foreign.valid());
+  std::string text;
+  web.Send(Published(), foreign.get());
+  EXPECT_EQ(web.ReceiveError(&text), EACCES);
+  EXPECT_THAT(text, HasSubstr("network namespace"));
+}
+
+TEST_F(SupervisorTest, AnMptcpSocketIsNotPublished) {
+  TestClient web = Connect();
+  const auto welcome = web.Hello(HelloOf("web", {80}));
+  ASSERT_TRUE(welcome.has_value());
+  const UniqueFd mptcp = ListenOn({*welcome->addresses.v4, 80}, AF_INET, 262);
+  ASSERT_TRUE(mptcp.valid()) << "this kernel has no MPTCP";
+  EXPECT_EQ(web.Listener(Published(), mptcp.get()), EPROTONOSUPPORT);
+}
+
+TEST_F(SupervisorTest, WhatIsNoMessageEndsTheConnectionWithAReason) {
+  std::vector<uint8_t> other_version = wire::Encode(wire::StatusRequest{});
+  other_version[4] = 9;
+  const std::vector<std::pair<const char*, std::vector<uint8_t>>> packets = {
+      {"not a forcebind message", {1, 2, 3}},
+      {"version 9", other_version},
+      {"packet of more than", std::vector<uint8_t>(wire::kMaxMessageSize + 1)},
+      {"no Hello", wire::Encode(wire::Claim{})},
+      {"no Hello", wire::Encode(wire::Counters{})},
+      {"without a descriptor", wire::Encode(wire::Listener{})},
+      {"supervisor's to say", wire::Encode(wire::Welcome{})},
+      {"supervisor's to say", wire::Encode(wire::Result{})},
+      {"supervisor's to say", wire::Encode(wire::Document{})},
+  };
+  for (const auto& [reason, packet] : packets) {
+    TestClient client = Connect();
+    client.SendBytes(packet);
+    std::string text;
+    EXPECT_EQ(client.ReceiveError(&text), EPROTO) << reason;
+    EXPECT_THAT(text, HasSubstr(reason));
+    EXPECT_TRUE(client.ReceiveClosed()) << reason;
+  }
+  EXPECT_TRUE(Status().is_object());
+}
+
+TEST_F(SupervisorTest, ASecondHelloAndAStrayDescriptorEndTheConnection) {
+  TestClient twice = Connect();
+  ASSERT_TRUE(twice.Hello(HelloOf("web")).has_value());
+  twice.Send(HelloOf("web"));
+  EXPECT_EQ(twice.ReceiveError(), EPROTO);
+  EXPECT_TRUE(twice.ReceiveClosed());
+  TestClient stray = Connect();
+  stray.Send(wire::StatusRequest{}, STDERR_FILENO);
+  EXPECT_EQ(stray.ReceiveError(), EPROTO);
+  EXPECT_TRUE(stray.ReceiveClosed());
+}
+
+TEST_F(SupervisorTest, AClientThatDoesNotReadIsDropped) {
+  TestClient deaf = Connect();
+  fcntl(deaf.fd(), F_SETFL, O_NONBLOCK);
+  const std::vector<uint8_t> request = wire::Encode(wire::StatusRequest{});
+  int error = 0;
+  for (int i = 0; i < 100000 && error != EPIPE && error != ECONNRESET; ++i) {
+    error = SendPacket(deaf.fd(), request);
+    // A full queue: the supervisor's turn.
+    if (error == EAGAIN) {
+      ASSERT_TRUE(Status().is_object());
+    }
+  }
+  EXPECT_THAT(error, AnyOf(EPIPE, ECONNRESET));
+}
+
+class LimitedSupervisorTest : public SupervisorTest {
+ protected:
+  LimitedSupervisorTest() { config_ = "[limits]\nclients-per-user = 8\nnames-per-user = 2\n"; }
+};
+
+TEST_F(LimitedSupervisorTest, AFloodEndsAtTheLimitOfItsUser) {
+  EXPECT_EQ(InChild([&] {
+              if (!BecomeUser()) return 1;
+              std::vector<TestClient> clients;
+              for (int i = 0; i < 8; ++i) clients.emplace_back(supervisor_->socket_path());
+              // Each is served, so each has been counted.
+              for (TestClient& client : clients) {
+                client.Send(wire::StatusRequest{});
+                if (client.ReceiveDocument().empty()) return 2;
+              }
+              TestClient over = Connect();
+              if (over.ReceiveError() != EMFILE) return 3;
+              if (!over.ReceiveClosed()) return 4;
+              clients.pop_back();
+              clients.front().Send(wire::StatusRequest{});
+              if (clients.front().ReceiveDocument().empty()) return 5;
+              TestClient again = Connect();
+              again.Send(wire::StatusRequest{});
+              return again.ReceiveDocument().empty() ? 6 : 0;
+            }),
+            0);
+  EXPECT_TRUE(Status().is_object());
+}
+
+TEST_F(SupervisorTest, AThousandServicesAtOnce) {
+  std::vector<TestClient> clients;
+  std::vector<UniqueFd> listeners;
+  for (int i = 0; i < 1000; ++i) {
+    clients.emplace_back(supervisor_->socket_path());
+    const auto welcome = clients.back().Hello(HelloOf(absl::StrCat("service-", i)));
+    ASSERT_TRUE(welcome.has_value()) << i;
+    listeners.push_back(ListenOn({*welcome->addresses.v4, 80}, AF_INET6));
+    ASSERT_TRUE(listeners.back().valid()) << i;
+    wire::Listener shown = Published();
+    shown.published = false;
+    shown.dual_stack = true;
+    clients.back().Send(shown, listeners.back().get());
+  }
+  EXPECT_EQ(Status()["services"].size(), 1000u);
+  const size_t resident = supervisor_->ResidentBytes();
+  RecordProperty("resident_kilobytes", static_cast<int>(resident / 1024));
+  printf("with 1,000 services the supervisor has %zu kB resident\n", resident / 1024);
+  EXPECT_LT(resident, size_t{32} << 20);
+}
+
+TEST_F(SupervisorTest, KillAndRestartLoseNothing) {
+  TestClient web = Connect();
+  const UniqueFd listener = Publish(&web, "web", AF_INET6);
+  const Json before = Status()["services"];
+  ASSERT_EQ(supervisor_->Stop(SIGKILL), -SIGKILL);
+  EXPECT_EQ(FromClient("192.0.2.7:80"), 0);
+  EXPECT_TRUE(HasWaiting(listener.get()));
+  ASSERT_EQ(supervisor_->Start(), absl::OkStatus());
+  const Json after = Status()["services"];
+  ASSERT_EQ(after.size(), 1u);
+  EXPECT_EQ(after[0]["private"], before[0]["private"]);
+  EXPECT_EQ(after[0]["listeners"][0]["public"], before[0]["listeners"][0]["public"]);
+  EXPECT_EQ(after[0]["listeners"][0]["requested"], before[0]["listeners"][0]["requested"]);
+  EXPECT_EQ(after[0]["attached"], false);
+  EXPECT_EQ(FromClient("[2001:db8::7]:80"), 0);
+  EXPECT_TRUE(HasWaiting(listener.get()));
+  TestClient back = Connect();
+  wire::Hello hello = HelloOf("web", {80});
+  hello.resumed = true;
+  ASSERT_TRUE(back.Hello(hello).has_value());
+  EXPECT_EQ(Status()["services"][0]["attached"], true);
+  EXPECT_EQ(Status()["services"][0]["listeners"].size(), before[0]["listeners"].size());
+}
+
+TEST_F(SupervisorTest, ARestartAfterSigtermIsTheSame) {
+  TestClient web = Connect();
+  const UniqueFd listener = Publish(&web, "web");
+  ASSERT_EQ(supervisor_->Stop(SIGTERM), 0);
+  EXPECT_EQ(FromClient("192.0.2.7:80"), 0);
+  ASSERT_EQ(supervisor_->Start(), absl::OkStatus());
+  EXPECT_EQ(FromClient("192.0.2.7:80"), 0);
+  EXPECT_EQ(Status()["services"].size(), 1u);
+}
+
+// A companion in a process of its own, which holds the listener as the service would. Ends when `release` is closed.
+class CompanionProcess {
+ public:
+  CompanionProcess(const std::string& socket_path, const std::string& name) {
+    int ready[2], release[2];
+    if (pipe2(ready, O_CLOEXEC) != 0 || pipe2(release, O_CLOEXEC) != 0) abort();
+    pid_ = fork();
+    if (pid_ == 0) {
+      close(release[1]);
+      TestClient client(socket_path);
+      const auto welcome = client.Hello(HelloOf(name, {80}));
+      const UniqueFd listener = ListenOn({*welcome->addresses.v4, 80});
+      char byte = client.Listener(Published(), listener.get()) == 0 ? 'y' : 'n';
+      if (write(ready[1], &byte, 1) != 1) _exit(1);
+      if (read(release[0], &byte, 1) != 0) _exit(2);
+      _exit(0);
+    }
+    close(ready[1]);
+    close(release[0]);
+    release_.reset(release[1]);
+    char byte = 'n';
+    published_ = read(ready[0], &byte, 1) == 1 && byte == 'y';
+    close(ready[0]);
+  }
+  ~CompanionProcess() { End(); }
+  bool published() const { return published_; }
+  void End() {
+    release_.reset();
+    if (pid_ > 0) waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
+
+ private:
+  pid_t pid_ = -1;
+  UniqueFd release_;
+  bool published_ = false;
+};
+
+TEST_F(SupervisorTest, ACompanionThatEndsWhileTheSupervisorIsAwayIsForgotten) {
+  CompanionProcess companion(supervisor_->socket_path(), "web");
+  ASSERT_TRUE(companion.published());
+  supervisor_->Stop(SIGKILL);
+  companion.End();
+  ASSERT_EQ(supervisor_->Start(), absl::OkStatus());
+  EXPECT_EQ(Status()["services"].size(), 0u);
+}
+
+TEST_F(SupervisorTest, ACompanionThatEndsWithoutComingBackIsForgotten) {
+  CompanionProcess companion(supervisor_->socket_path(), "web");
+  ASSERT_TRUE(companion.published());
+  supervisor_->Stop(SIGKILL);
+  ASSERT_EQ(supervisor_->Start(), absl::OkStatus());
+  ASSERT_EQ(Status()["services"].size(), 1u);
+  EXPECT_EQ(FromClient("192.0.2.7:80"), 0);
+  companion.End();
+  EXPECT_EQ(Status()["services"].size(), 0u);
+}
+
+TEST_F(SupervisorTest, ASecondSupervisorRefuses) {
+  const auto second = supervisor_->RunToEnd({});
+  EXPECT_EQ(second.exit_status, 1);
+  EXPECT_THAT(second.stderr_text, HasSubstr("another forcebind-supervisor"));
+  EXPECT_TRUE(Status().is_object());
+}
+
+TEST_F(SupervisorTest, UnloadRefusesWhileASupervisorRuns) {
+  EXPECT_EQ(supervisor_->RunToEnd({"--unload"}).exit_status, 1);
+  EXPECT_TRUE(Status().is_object());
+}
+
+TEST_F(SupervisorTest, UnloadLeavesNothing) {
+  TestClient web = Connect();
+  const UniqueFd listener = Publish(&web, "web");
+  ASSERT_EQ(supervisor_->Stop(SIGTERM), 0);
+  ASSERT_EQ(FromClient("192.0.2.7:80"), 0);
+  ASSERT_EQ(ConnectTo("[fd77:1f2a:90c1::9]:80"), ECONNREFUSED);
+  EXPECT_EQ(supervisor_->RunToEnd({"--unload"}).exit_status, 0);
+  EXPECT_EQ(FromClient("192.0.2.7:80"), ECONNREFUSED);
+  struct stat info;
+  EXPECT_NE(stat(supervisor_->bpf_dir().c_str(), &info), 0);
+  EXPECT_NE(ConnectTo("[fd77:1f2a:90c1::9]:80"), ECONNREFUSED) << "the ULA prefix is still local";
+  EXPECT_EQ(supervisor_->RunToEnd({"--unload"}).exit_status, 0) << "a second time";
+}
+
+TEST_F(SupervisorTest, AddressesAreRemembered) {
+  TestClient web = Connect();
+  wire::Hello hello = HelloOf("web");
+  hello.addresses.v4 = *IpAddress::Parse("127.1.27.1");
+  ASSERT_TRUE(web.Hello(hello).has_value());
+  ASSERT_EQ(supervisor_->Stop(SIGTERM), 0);
+  EXPECT_THAT(*ReadSmallFile(supervisor_->state_dir() + "/addresses", 1 << 20), HasSubstr("127.1.27.1"));
+  ASSERT_EQ(supervisor_->Start(), absl::OkStatus());
+  TestClient again = Connect();
+  EXPECT_EQ(again.Hello(HelloOf("web"))->addresses.v4, *IpAddress::Parse("127.1.27.1"));
+}
+
+TEST_F(SupervisorTest, AStrangersExactListenerKeepsItsPackets) {
+  const UniqueFd stranger = ListenOn(E("198.51.100.7:80"));
+  TestClient web = Connect();
+  const UniqueFd listener = Publish(&web, "web");
+  EXPECT_EQ(FromClient("198.51.100.7:80"), 0);
+  EXPECT_TRUE(HasWaiting(stranger.get()));
+  EXPECT_EQ(FromClient("192.0.2.7:80"), 0);
+  EXPECT_TRUE(HasWaiting(listener.get()));
+}
+
+TEST_F(SupervisorTest, WithoutIpv6ItGoesOnWithIpv4) {
+  ASSERT_EQ(supervisor_->Stop(SIGTERM), 0);
+  ASSERT_EQ(supervisor_->RunToEnd({"--unload"}).exit_status, 0);
+  for (const char* name : {"all", "default", "lo"}) {
+    const UniqueFd file(
+        open(absl::StrCat("/proc/sys/net/ipv6/conf/", name, "/disable_ipv6").c_str(), O_WRONLY | O_CLOEXEC));
+    ASSERT_EQ(write(file.get(), "1", 1), 1);
+  }
+  ASSERT_EQ(supervisor_->Start(), absl::OkStatus());
+  EXPECT_THAT(supervisor_->StderrText(), HasSubstr("IPv4 alone"));
+  TestClient web = Connect();
+  const UniqueFd listener = Publish(&web, "web");
+  EXPECT_EQ(FromClient("192.0.2.7:80"), 0);
+}
+
+TEST_F(SupervisorTest, WhatThisBuildDoesNotHaveIsSaid) {
+  supervisor_->Stop(SIGTERM);
+  for (const char* backend : {"hook-d", "reuseport"}) {
+    const auto ended = supervisor_->RunToEnd({"--backend", backend});
+    EXPECT_EQ(ended.exit_status, 1);
+    EXPECT_THAT(ended.stderr_text, HasSubstr(absl::StrCat("--backend ", backend, ": not in this build")));
+  }
+}
+
+TEST_F(SupervisorTest, AWrongCommandLineIsExitStatus2) {
+  EXPECT_EQ(supervisor_->RunToEnd({"--backend", "magic"}).exit_status, 2);
+  EXPECT_EQ(supervisor_->RunToEnd({"--nonsense"}).exit_status, 2);
+  EXPECT_EQ(supervisor_->RunToEnd({"--config", "/nonexistent.toml"}).exit_status, 1);
+}
+
+}  // namespace
+}  // namespace forcebind
