@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 
 #include "absl/strings/str_cat.h"
+#include "notify/bind_private.h"
 #include "sys/capabilities.h"
 #include "sys/errno_status.h"
 #include "sys/netns.h"
@@ -75,14 +76,13 @@ SocketFacts CallHandler::FactsOf(const Subject& subject) const {
 }
 
 int CallHandler::BindPort(const Subject& subject, const SockAddr& name) {
-  if (bind(subject.socket.get(), name.get(), name.size) == 0) return 0;
-  const int error = errno;
+  const int error = BindPrivate(subject.socket.get(), name);
   if (error != EACCES) return error;
   TaskIdentity identity;
   if (ReadTaskIdentity(subject.tid, &identity) != 0) return error;
   if ((identity.effective_caps >> CAP_NET_BIND_SERVICE & 1) == 0) return error;
   RaisedCapability right(CAP_NET_BIND_SERVICE);
-  return bind(subject.socket.get(), name.get(), name.size) == 0 ? 0 : errno;
+  return BindPrivate(subject.socket.get(), name);
 }
 
 void CallHandler::RememberRequest(const Subject& subject, const Endpoint& requested) {

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 
 #include "absl/strings/str_cat.h"
+#include "notify/bind_private.h"
 #include "notify/call_handler.h"
 #include "notify/inet_sockaddr.h"
 #include "sys/socket_info.h"
@@ -37,8 +38,8 @@ int CallHandler::PinPrivateAddress(const Subject& subject, const SocketFacts& fa
   const std::optional<Endpoint> target = ImplicitListenTarget(facts, policy_.addresses);
   if (target) {
     // EINVAL: it has an address already. Whatever else goes wrong shows in the name.
-    const SockAddr implicit = ToSockAddr(*target);
-    if (bind(subject.socket.get(), implicit.get(), implicit.size) != 0 && errno != EINVAL) return errno;
+    const int error = BindPrivate(subject.socket.get(), ToSockAddr(*target));
+    if (error != 0 && error != EINVAL) return error;
   }
   return LocalName(subject.socket.get(), name);
 }
