@@ -26,6 +26,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, FB_MAX_GROUPS);
 	__type(key, __u32);
 	__type(value, struct fb_group);
@@ -33,6 +34,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, FB_MAX_SLOTS);
 	__type(key, __u32);
 	__type(value, __u32);

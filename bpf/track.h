@@ -30,7 +30,9 @@
  *
  * LEFT OPEN  SO_BINDTODEVICE on a TCP socket that listens already. A UDP socket whose connect() failed, or that was
  *   disconnected (AF_UNSPEC), is unknown until the supervisor's next tick finds it. So is one that was bound with
- *   IP_BIND_ADDRESS_NO_PORT and got its port by sending.
+ *   IP_BIND_ADDRESS_NO_PORT and got its port by sending. An exact listener of a VRF's master device, for packets that
+ *   came in by a member. A lookup that found a count of 0 in the old generation just when the supervisor swept it away
+ *   may read the count of the entry that takes its place: that one packet goes to the kernel's own lookup.
  *
  * Tested by tests/conformance/.
  */

@@ -23,8 +23,8 @@ void MoveAll(std::vector<T>& from, std::vector<T>& to) {
 
 absl::StatusOr<BpfSlots> BpfSlots::Open(const BpfPrograms& programs, const absl::flat_hash_set<GroupId>& routed) {
   BpfSlots slots;
-  auto groups = programs.Table<uint32_t, fb_group>("groups");
-  auto next = programs.Table<uint32_t, uint32_t>("next");
+  auto groups = MappedArray<fb_group>::Map(programs.map("groups"), FB_MAX_GROUPS, "groups");
+  auto next = MappedArray<uint32_t>::Map(programs.map("next"), FB_MAX_SLOTS, "next");
   auto sockets = programs.Table<uint32_t, uint64_t>("sockets");
   auto udp_sockets = programs.Table<uint64_t, uint32_t>("udp_sockets");
   for (const absl::Status& status : {groups.status(), next.status(), sockets.status(), udp_sockets.status()})
@@ -39,28 +39,28 @@ absl::StatusOr<BpfSlots> BpfSlots::Open(const BpfPrograms& programs, const absl:
 }
 
 absl::Status BpfSlots::ReadChains(const absl::flat_hash_set<GroupId>& routed) {
-  return groups_.ForEach([&](GroupId id, const fb_group& group) {
-    return group.used != 0 ? ReadChain(id, group.head, routed.contains(id)) : absl::OkStatus();
-  });
+  for (GroupId group = 0; group < FB_MAX_GROUPS; ++group)
+    if (groups_[group].used != 0)
+      if (absl::Status status = ReadChain(group, routed.contains(group)); !status.ok()) return status;
+  return absl::OkStatus();
 }
 
-absl::Status BpfSlots::ReadChain(GroupId group, Slot head, bool routed) {
+absl::Status BpfSlots::ReadChain(GroupId group, bool routed) {
   std::vector<Slot> chain;
   bool alive = false;
-  for (Slot slot = head; slot != FB_CHAIN_END && chain.size() < FB_MAX_SLOTS;) {
+  for (Slot slot = groups_[group].head; slot != FB_CHAIN_END && chain.size() < FB_MAX_SLOTS; slot = next_[slot]) {
     chain.push_back(slot);
     absl::StatusOr<uint64_t> cookie = CookieIn(slot);
     if (!cookie.ok()) return cookie.status();
     alive |= *cookie != 0;
-    auto next = next_.Get(slot);
-    if (!next.ok()) return next.status();
-    slot = next->value_or(FB_CHAIN_END);
   }
   if (alive || routed) {
     chains_[group] = std::move(chain);
-    return absl::OkStatus();
+  } else {
+    Store(groups_[group].head, FB_CHAIN_END);
+    Store(groups_[group].used, 0);
   }
-  return groups_.Put(group, fb_group{});
+  return absl::OkStatus();
 }
 
 void BpfSlots::ListFree() {
@@ -78,8 +78,9 @@ absl::StatusOr<GroupId> BpfSlots::NewGroup() {
   if (free_groups_.empty())
     return absl::ResourceExhaustedError(absl::StrCat("all ", FB_MAX_GROUPS, " groups are in use"));
   const GroupId group = free_groups_.back();
-  if (absl::Status status = groups_.Put(group, fb_group{FB_CHAIN_END, 1}); !status.ok()) return status;
   free_groups_.pop_back();
+  Store(groups_[group].head, FB_CHAIN_END);
+  Store(groups_[group].used, 1);
   chains_[group] = {};
   return group;
 }
@@ -98,8 +99,6 @@ absl::StatusOr<uint64_t> BpfSlots::CookieIn(Slot slot) const {
   if (!cookie.ok()) return cookie.status();
   return cookie->value_or(0);
 }
-
-absl::Status BpfSlots::SetHead(GroupId group, Slot head) { return groups_.Put(group, fb_group{head, 1}); }
 
 absl::Status BpfSlots::Fill(Slot slot, int fd) {
   const uint64_t value = fd;
@@ -125,11 +124,9 @@ absl::Status BpfSlots::UnlinkDead(GroupId group) {
     if (*cookie != 0) living.push_back(slot);
   }
   if (living.size() == chain.size()) return absl::OkStatus();
-  for (size_t i = 0; i < living.size(); ++i) {
-    const Slot older = i + 1 < living.size() ? living[i + 1] : FB_CHAIN_END;
-    if (absl::Status status = next_.Put(living[i], older); !status.ok()) return status;
-  }
-  if (absl::Status status = SetHead(group, living.empty() ? FB_CHAIN_END : living.front()); !status.ok()) return status;
+  for (size_t i = 0; i < living.size(); ++i)
+    Store(next_[living[i]], i + 1 < living.size() ? living[i + 1] : FB_CHAIN_END);
+  Store(groups_[group].head, living.empty() ? FB_CHAIN_END : living.front());
   const absl::flat_hash_set<Slot> kept(living.begin(), living.end());
   for (Slot slot : chain)
     if (!kept.contains(slot)) leaving_since_last_tick_.slots.push_back(slot);
@@ -147,13 +144,12 @@ absl::Status BpfSlots::AddSocket(GroupId group, int fd, uint64_t cookie) {
   absl::StatusOr<Slot> slot = TakeFreeSlot();
   if (!slot.ok()) return slot.status();
   std::vector<Slot>& chain = chains_[group];
-  absl::Status status = Fill(*slot, fd);
-  if (status.ok()) status = next_.Put(*slot, chain.empty() ? FB_CHAIN_END : chain.front());
-  if (status.ok()) status = SetHead(group, *slot);
-  if (!status.ok()) {
+  if (absl::Status status = Fill(*slot, fd); !status.ok()) {
     free_slots_.push_back(*slot);  // it was never seen by a lookup
     return status;
   }
+  Store(next_[*slot], chain.empty() ? FB_CHAIN_END : chain.front());
+  Store(groups_[group].head, *slot);
   chain.insert(chain.begin(), *slot);
   return absl::OkStatus();
 }
@@ -173,7 +169,8 @@ absl::StatusOr<std::vector<uint64_t>> BpfSlots::LiveSockets(GroupId group) {
 absl::Status BpfSlots::RemoveGroup(GroupId group) {
   const auto chain = chains_.find(group);
   if (chain == chains_.end()) return absl::NotFoundError(absl::StrCat("there is no group ", group));
-  if (absl::Status status = groups_.Put(group, fb_group{}); !status.ok()) return status;
+  Store(groups_[group].head, FB_CHAIN_END);
+  Store(groups_[group].used, 0);
   for (Slot slot : chain->second) {
     absl::StatusOr<uint64_t> cookie = CookieIn(slot);
     if (cookie.ok() && *cookie != 0) (void)udp_sockets_.Erase(*cookie);

@@ -24,6 +24,7 @@
 #include "bpf/layout.h"
 #include "core/route.h"
 #include "supervisor/bpf_programs.h"
+#include "supervisor/mapped_array.h"
 
 namespace forcebind {
 
@@ -51,17 +52,16 @@ class BpfSlots {
 
   BpfSlots() = default;
   absl::Status ReadChains(const absl::flat_hash_set<GroupId>& routed);
-  absl::Status ReadChain(GroupId group, Slot head, bool routed);
+  absl::Status ReadChain(GroupId group, bool routed);
   void ListFree();
   absl::StatusOr<Slot> TakeFreeSlot();
   absl::StatusOr<uint64_t> CookieIn(Slot slot) const;  // 0 if nobody lives there
   absl::Status UnlinkDead(GroupId group);
   absl::Status Fill(Slot slot, int fd);
-  absl::Status SetHead(GroupId group, Slot head);
   void ReleaseLeaving();
 
-  BpfTable<uint32_t, fb_group> groups_;
-  BpfTable<uint32_t, uint32_t> next_;
+  MappedArray<fb_group> groups_;
+  MappedArray<uint32_t> next_;
   BpfTable<uint32_t, uint64_t> sockets_;
   BpfTable<uint64_t, uint32_t> udp_sockets_;
 

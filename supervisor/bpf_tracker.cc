@@ -7,11 +7,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "supervisor/bpf_grace.h"
+#include "supervisor/mapped_array.h"
 #include "sys/errno_status.h"
 
 namespace forcebind {
@@ -19,8 +19,6 @@ namespace {
 
 // Entries of 0 that are worth a sweep; a small table is swept when a quarter of it is wasted.
 constexpr uint32_t kManyZeros = 1024;
-
-void Store(__u32& field, uint32_t value) { std::atomic_ref<__u32>(field).store(value); }
 
 }  // namespace
 

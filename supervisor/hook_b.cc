@@ -8,7 +8,6 @@
 #include <mntent.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -118,10 +117,6 @@ absl::StatusOr<std::unique_ptr<HookB>> HookB::Create(const HookBOptions& options
 
 absl::Status HookB::Unload(const std::string& bpf_dir) { return PinDir::Remove(bpf_dir); }
 
-HookB::~HookB() {
-  if (state_ != nullptr) munmap(state_, sysconf(_SC_PAGESIZE));
-}
-
 absl::Status HookB::Init(const HookBOptions& options, uint64_t netns_cookie) {
   if (absl::Status status = MapState(netns_cookie); !status.ok()) return status;
   if (absl::Status status = OpenTables(); !status.ok()) return status;
@@ -130,18 +125,18 @@ absl::Status HookB::Init(const HookBOptions& options, uint64_t netns_cookie) {
 }
 
 absl::Status HookB::MapState(uint64_t netns_cookie) {
-  void* page = mmap(nullptr, sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED, programs_.map("state"), 0);
-  if (page == MAP_FAILED) return ErrnoStatus(errno, "map the BPF map state");
-  state_ = static_cast<fb_state*>(page);
+  auto mapped = MappedArray<fb_state>::Map(programs_.map("state"), 1, "state");
+  if (!mapped.ok()) return mapped.status();
+  state_ = *std::move(mapped);
   if (!programs_.reused_maps()) {
-    state_->layout_version = FB_LAYOUT_VERSION;
-    state_->netns_cookie = netns_cookie;
+    state_[0].layout_version = FB_LAYOUT_VERSION;
+    state_[0].netns_cookie = netns_cookie;
   }
-  if (state_->layout_version != FB_LAYOUT_VERSION)
-    return absl::FailedPreconditionError(absl::StrCat("the state in ", pins_->path(), " is of version ",
-                                                      state_->layout_version, ", this supervisor's ", FB_LAYOUT_VERSION,
-                                                      "; remove it with forcebind-supervisor --unload"));
-  if (state_->netns_cookie != netns_cookie)
+  if (state_[0].layout_version != FB_LAYOUT_VERSION)
+    return absl::FailedPreconditionError(
+        absl::StrCat("the state in ", pins_->path(), " is of version ", state_[0].layout_version,
+                     ", this supervisor's ", FB_LAYOUT_VERSION, "; remove it with forcebind-supervisor --unload"));
+  if (state_[0].netns_cookie != netns_cookie)
     return absl::FailedPreconditionError(absl::StrCat(
         "the state in ", pins_->path(), " belongs to another network namespace; use another --bpf-dir for this one"));
   return absl::OkStatus();
@@ -166,7 +161,7 @@ absl::Status HookB::OpenTables() {
   auto slots = BpfSlots::Open(programs_, routed);
   if (!slots.ok()) return slots.status();
   slots_ = std::make_unique<BpfSlots>(*std::move(slots));
-  auto tracker = BpfTracker::Open(programs_, state_);
+  auto tracker = BpfTracker::Open(programs_, &state_[0]);
   if (!tracker.ok()) return tracker.status();
   tracker_ = std::make_unique<BpfTracker>(*std::move(tracker));
   return absl::OkStatus();
@@ -227,7 +222,7 @@ absl::Status HookB::AddSocket(GroupId group, int fd) {
 
 absl::Status HookB::RegisterUdp(GroupId group, int fd, uint64_t cookie) {
   if (IntOption(fd, SOL_SOCKET, SO_PROTOCOL, 0) != IPPROTO_UDP) return absl::OkStatus();
-  state_->udp_published = 1;
+  Store(state_[0].udp_published, 1);
   return udp_sockets_.Put(cookie, group);
 }
 

@@ -22,6 +22,7 @@
 #include "supervisor/bpf_slots.h"
 #include "supervisor/bpf_table.h"
 #include "supervisor/bpf_tracker.h"
+#include "supervisor/mapped_array.h"
 #include "supervisor/pin_dir.h"
 
 namespace forcebind {
@@ -45,7 +46,6 @@ class HookB : public Backend {
   static absl::StatusOr<std::unique_ptr<HookB>> Create(const HookBOptions& options);
   // Ends publishing and forgets everything. OK if there is nothing. ALREADY_EXISTS while a supervisor runs.
   static absl::Status Unload(const std::string& bpf_dir);
-  ~HookB() override;
 
   std::string name() const override { return "hook-b"; }
   absl::Status AddRoutes(absl::Span<const Route> routes) override;
@@ -82,7 +82,7 @@ class HookB : public Backend {
 
   std::unique_ptr<PinDir> pins_;
   BpfPrograms programs_;
-  fb_state* state_ = nullptr;  // mapped
+  MappedArray<fb_state> state_;
   BpfTable<fb_route_key, fb_route> routes_;
   BpfTable<uint64_t, uint32_t> udp_sockets_;
   std::unique_ptr<BpfSlots> slots_;
