@@ -3,18 +3,19 @@
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "sys/errno_status.h"
+#include "sys/sealed_memfd.h"
 #include "sys/unix_channel.h"
 
 namespace forcebind {
 namespace {
 
+constexpr size_t kMaxDocumentSize = 64 << 20;
 constexpr int kFirstRetryMs = 200;
 constexpr int kLastRetryMs = 10000;
 constexpr int kCountersEveryMs = 1000;
@@ -30,14 +31,6 @@ absl::StatusOr<Packet> Exchange(int socket, const wire::Message& question, int f
   return packet;
 }
 
-absl::StatusOr<std::string> ReadDocument(int fd) {
-  struct stat info;
-  if (fd < 0 || fstat(fd, &info) != 0) return absl::InternalError("the supervisor sent a document without its text");
-  std::string text(static_cast<size_t>(info.st_size), '\0');
-  if (pread(fd, text.data(), text.size(), 0) != info.st_size) return ErrnoStatus(errno, "read the document");
-  return text;
-}
-
 bool Same(const CallCounters& a, const CallCounters& b) { return a.verdicts == b.verdicts; }
 
 }  // namespace
@@ -51,7 +44,7 @@ absl::StatusOr<wire::Message> AskSupervisor(const std::string& path, const wire:
   absl::StatusOr<wire::Message> answer = wire::Decode(packet->bytes);
   if (!answer.ok()) return answer.status();
   if (std::holds_alternative<wire::Document>(*answer)) {
-    absl::StatusOr<std::string> text = ReadDocument(packet->fd.get());
+    absl::StatusOr<std::string> text = ReadSealedMemfd(packet->fd.get(), kMaxDocumentSize);
     if (!text.ok()) return text.status();
     *document = *std::move(text);
   }
