@@ -24,6 +24,7 @@ struct Command {
 };
 
 CommandFunction DeclareRun(CLI::App& parser);
+CommandFunction DeclareStatus(CLI::App& parser);
 CommandFunction DeclareVersion(CLI::App& parser);
 
 }  // namespace forcebind

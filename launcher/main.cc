@@ -6,6 +6,7 @@
 #include <string>
 
 #include "launcher/command.h"
+#include "launcher/output.h"
 
 namespace forcebind {
 namespace {
@@ -13,11 +14,9 @@ namespace {
 // Nouns read, verbs write.
 constexpr Command kCommands[] = {
     {"run", "run a service on private addresses of its own", &DeclareRun},
+    {"status", "show services, their listeners and what is published", &DeclareStatus},
     {"version", "print the version", &DeclareVersion},
 };
-
-// forcebind's own failures, so that they can be told from those of the command that is run (env(1)).
-constexpr int kUsageError = 125;
 
 void PrintUsage(FILE* out) {
   fprintf(out, "Usage: forcebind COMMAND [OPTIONS]\n\nCommands:\n");

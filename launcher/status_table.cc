@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launcher/status_table.h"
+
+#include "absl/strings/str_cat.h"
+#include "launcher/printable.h"
+#include "launcher/text_table.h"
+
+namespace forcebind {
+namespace {
+
+// What stands where there is nothing to say.
+const char kNothing[] = "-";
+
+TableCell Lines(const std::vector<std::string>& texts) { return texts.empty() ? TableCell{kNothing} : texts; }
+
+std::string PidText(const StatusService& service) { return service.pid > 0 ? absl::StrCat(service.pid) : kNothing; }
+
+std::vector<TableCell> ListenerRow(const StatusService& service, const StatusListener& listener) {
+  const TableCell places = listener.egress ? TableCell{"(egress)"} : Lines(listener.public_places);
+  return {{service.name},
+          {PidText(service)},
+          {listener.protocol},
+          {listener.requested},
+          listener.reachable.empty() || listener.egress ? TableCell{listener.bound} : listener.reachable,
+          places,
+          {listener.published ? absl::StrCat(listener.connections) : kNothing}};
+}
+
+std::vector<TableCell> IdleRow(const StatusService& service) {
+  return {{service.name}, {PidText(service)}, {kNothing}, {kNothing}, Lines(service.addresses), {kNothing}, {kNothing}};
+}
+
+std::string Headline(const StatusDocument& status) {
+  const size_t count = status.services.size();
+  const std::string services = count == 0 ? "no services" : absl::StrCat(count, count == 1 ? " service" : " services");
+  return absl::StrCat(services, ", backend ", status.backend.empty() ? "unknown" : Printable(status.backend), "\n");
+}
+
+}  // namespace
+
+std::string FormatStatus(const StatusDocument& status, size_t width) {
+  std::string out = Headline(status);
+  if (status.services.empty()) return out;
+  Table table{.columns = {{"SERVICE"},
+                          {.header = "PID", .rigid = true, .right = true},
+                          {.header = "PROTO", .rigid = true},
+                          {"REQUESTED"},
+                          {"PRIVATE"},
+                          {"PUBLIC"},
+                          {.header = "CONNECTIONS", .rigid = true, .right = true}},
+              .rows = {}};
+  for (const StatusService& service : status.services) {
+    if (service.listeners.empty()) table.rows.push_back(IdleRow(service));
+    for (const StatusListener& listener : service.listeners) table.rows.push_back(ListenerRow(service, listener));
+  }
+  absl::StrAppend(&out, "\n", FormatTable(table, width));
+  for (const StatusService& service : status.services) {
+    if (service.attached) continue;
+    absl::StrAppend(&out, Printable(service.name), ": its companion has not come back since the supervisor started\n");
+  }
+  return out;
+}
+
+}  // namespace forcebind
