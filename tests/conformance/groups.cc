@@ -52,6 +52,25 @@ TEST_P(ForEachProtocol, AWorkerThatIsReplacedManyTimesNeverLeavesAGap) {
   EXPECT_EQ(live->size(), 1u);
 }
 
+// The dead worker's place may go to another service at once; what is left of its group must not follow it there.
+TEST_P(ForEachProtocol, ADeadWorkersPlaceLeadsNobodyToAnotherService) {
+  const auto& [factory, protocol] = GetParam();
+  StartBackend(factory);
+  SocketSpec spec = At(protocol, "127.84.3.1");
+  spec.reuse_port = true;
+  Player oldest("web", spec), middle("web", spec), newest("web", spec), other("other", At(protocol, "127.84.3.2"));
+  for (Player* player : {&oldest, &middle, &newest, &other}) ASSERT_OPEN(*player);
+  Publish(protocol, {&oldest, &middle, &newest}, {"0.0.0.0/0"});
+  middle.Close();
+  ASSERT_OK(backend_->Tick());
+  Publish(protocol, {&other}, {"198.51.100.0/24"});
+  newest.Close();
+  EXPECT_EQ(Who(protocol, "192.0.2.7", {&oldest, &other}), "web");
+  oldest.Close();
+  EXPECT_EQ(Who(protocol, "192.0.2.7", {&other}), kRefused);
+  EXPECT_EQ(Who(protocol, "198.51.100.7", {&other}), "other");
+}
+
 TEST_P(ForEachProtocol, ASocketThatIsAddedTwiceIsThereOnce) {
   const auto& [factory, protocol] = GetParam();
   StartBackend(factory);
