@@ -5,7 +5,7 @@
 #include <netinet/in.h>
 
 #include "notify/inet_sockaddr.h"
-#include "sys/rtnetlink.h"
+#include "sys/local_route.h"
 
 namespace forcebind {
 namespace {

@@ -49,21 +49,4 @@ absl::Status RemoveLocalRoute(const std::array<uint8_t, 16>& address, int prefix
                                       : ErrnoStatus(error, Describe("remove", address, prefix_length));
 }
 
-bool IsLocalByRoute(const std::array<uint8_t, 16>& address) {
-  alignas(nlmsghdr) char buffer[256];
-  nlmsghdr* request = mnl_nlmsg_put_header(buffer);
-  request->nlmsg_type = RTM_GETROUTE;
-  request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
-  auto* question = static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(rtmsg)));
-  question->rtm_family = AF_INET6;
-  question->rtm_dst_len = 128;
-  mnl_attr_put(request, RTA_DST, address.size(), address.data());
-  bool local = false;
-  const int error = NetlinkTransact(NETLINK_ROUTE, request, [&](const nlmsghdr& answer) {
-    if (answer.nlmsg_type != RTM_NEWROUTE) return;
-    local = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&answer))->rtm_type == RTN_LOCAL;
-  });
-  return error == 0 && local;
-}
-
 }  // namespace forcebind

@@ -16,10 +16,6 @@ namespace forcebind {
 absl::Status AddLocalRoute(const std::array<uint8_t, 16>& address, int prefix_length);
 absl::Status RemoveLocalRoute(const std::array<uint8_t, 16>& address, int prefix_length);
 
-// Whether packets to `address` are delivered on this host, by an address of an interface or by such a route. Needs no
-// privilege; false also where the kernel cannot be asked.
-bool IsLocalByRoute(const std::array<uint8_t, 16>& address);
-
 }  // namespace forcebind
 
 #endif  // FORCEBIND_SYS_RTNETLINK_H_
