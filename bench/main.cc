@@ -23,8 +23,8 @@ struct Group {
   RowGroup run;
 };
 constexpr Group kGroups[] = {
-    {"bind", &BindRows},   {"listen", &ListenRows}, {"let-through", &LetThroughRows},
-    {"start", &StartRows}, {"lookup", &LookupRows}, {"memory", &MemoryRows},
+    {"bind", &BindRows},       {"listen", &ListenRows}, {"let-through", &LetThroughRows}, {"start", &StartRows},
+    {"connect", &ConnectRows}, {"lookup", &LookupRows}, {"memory", &MemoryRows},
 };
 
 struct Options {
@@ -50,13 +50,12 @@ int Fail(const std::string& what, const absl::Status& status) {
 
 int Run(const Options& options) {
   signal(SIGPIPE, SIG_IGN);
-  auto network = TestNetwork::Create();
-  if (!network.ok()) return Fail("make a network (this needs root)", network.status());
-  const Setting setting{.rounds = options.rounds, .network = **network};
   Report report;
   for (const Group& group : kGroups) {
     if (!options.rows.empty() && std::count(options.rows.begin(), options.rows.end(), group.name) == 0) continue;
-    absl::Status status = group.run(setting, &report);
+    auto network = TestNetwork::Create();
+    if (!network.ok()) return Fail("make a network (this needs root)", network.status());
+    absl::Status status = group.run({.rounds = options.rounds, .network = **network}, &report);
     if (!status.ok()) return Fail(group.name, status);
   }
   fputs(report.ToTable().c_str(), stdout);

@@ -1,23 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
-// memory_rows: what the companion process occupies after it has answered calls. The companion is nobody's child; as a
-// sub-reaper this process becomes its parent, and so finds it.
+// memory_rows: what the companion process occupies after it has answered calls, and the supervisor with 1,000 services,
+// each a process under `forcebind run` with its companion and a published listener.
+//
+// The companion is nobody's child; as a sub-reaper this process becomes its parent, and so finds it.
+#include <errno.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "bench/memory.h"
 #include "bench/programs.h"
 #include "bench/rows.h"
+#include "bench/supervisor_process.h"
+#include "sys/errno_status.h"
 
 namespace forcebind::bench {
 namespace {
 
 constexpr size_t kCallsBefore = 1000;
+constexpr int kServices = 1000;
+constexpr int kFirstPort = 10000;
+
+void AddMemory(const std::string& who, const Memory& memory, double limit_mib, Report* report) {
+  report->AddValue("memory (Rss)", who, "MiB", memory.rss_mib);
+  report->AddValue("memory (Pss)", who, "MiB", memory.pss_mib);
+  report->AddTarget(absl::StrCat(who, ": Rss, MiB"), memory.rss_mib, limit_mib);
+}
 
 // The child of this process that is not `other`.
 absl::StatusOr<pid_t> ChildBesides(pid_t other) {
@@ -53,7 +71,9 @@ absl::StatusOr<Memory> MemoryOf(pid_t pid) {
   return memory;
 }
 
-absl::Status MemoryRows(const Setting&, Report* report) {
+namespace {
+
+absl::Status CompanionRows(Report* report) {
   prctl(PR_SET_CHILD_SUBREAPER, 1);
   auto worker = Worker::Start(ForcebindRun(), "bind", kCallsBefore);
   if (!worker.ok()) return worker.status();
@@ -65,10 +85,44 @@ absl::Status MemoryRows(const Setting&, Report* report) {
   WaitFor(*companion);
   prctl(PR_SET_CHILD_SUBREAPER, 0);
   if (!memory.ok()) return memory.status();
-  report->AddValue("memory (Rss)", "companion", "MiB", memory->rss_mib);
-  report->AddValue("memory (Pss)", "companion", "MiB", memory->pss_mib);
-  report->AddTarget("companion, MiB", memory->rss_mib, 3);
+  AddMemory("companion", *memory, 3, report);
   return absl::OkStatus();
+}
+
+// A service with a published port of its own, which listens.
+absl::StatusOr<std::unique_ptr<Worker>> StartService(const SupervisorProcess& supervisor, int number) {
+  const int port = kFirstPort + number;
+  setenv("FORCEBIND_BENCH_LISTEN", absl::StrCat("0.0.0.0:", port).c_str(), 1);
+  auto worker = Worker::Start(ForcebindRun({"--name", absl::StrCat("service-", number), "--supervisor",
+                                            supervisor.socket(), "--publish", absl::StrCat("tcp/", port)}),
+                              "hold", 1);
+  if (!worker.ok()) return worker.status();
+  if (auto held = (*worker)->Round(); !held.ok()) return held.status();
+  return worker;
+}
+
+absl::Status SupervisorRows(const TestNetwork& network, Report* report) {
+  auto supervisor = SupervisorProcess::Start(network.bpffs());
+  if (!supervisor.ok()) return supervisor.status();
+  const rlimit descriptors = {.rlim_cur = 4 * kServices, .rlim_max = 4 * kServices};
+  if (setrlimit(RLIMIT_NOFILE, &descriptors) != 0) return ErrnoStatus(errno, "raise the number of descriptors");
+  std::vector<std::unique_ptr<Worker>> services;
+  for (int i = 0; i < kServices; ++i) {
+    auto service = StartService(**supervisor, i);
+    if (!service.ok()) return service.status();
+    services.push_back(*std::move(service));
+  }
+  auto memory = MemoryOf((*supervisor)->pid());
+  if (!memory.ok()) return memory.status();
+  AddMemory(absl::StrCat("supervisor with ", kServices, " services"), *memory, 32, report);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status MemoryRows(const Setting& setting, Report* report) {
+  absl::Status status = CompanionRows(report);
+  return status.ok() ? SupervisorRows(setting.network, report) : status;
 }
 
 }  // namespace forcebind::bench

@@ -72,8 +72,8 @@ struct Operation {
   const char* name;
   double (*measure)();
 };
-constexpr Operation kOperations[] = {
-    {"bind", &Bind}, {"listen", &Listen}, {"getppid", &Getppid}, {"socket", &Socket}, {"connect", &Connect}};
+constexpr Operation kOperations[] = {{"bind", &Bind},     {"listen", &Listen},   {"getppid", &Getppid},
+                                     {"socket", &Socket}, {"connect", &Connect}, {"hold", &Hold}};
 
 void Serve(const Operation& operation, size_t count) {
   std::vector<double> samples(count);
