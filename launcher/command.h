@@ -23,6 +23,7 @@ struct Command {
   CommandFunction (*declare)(CLI::App& parser);
 };
 
+CommandFunction DeclareExplain(CLI::App& parser);
 CommandFunction DeclareRun(CLI::App& parser);
 CommandFunction DeclareStatus(CLI::App& parser);
 CommandFunction DeclareVersion(CLI::App& parser);

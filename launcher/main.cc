@@ -15,6 +15,7 @@ namespace {
 constexpr Command kCommands[] = {
     {"run", "run a service on private addresses of its own", &DeclareRun},
     {"status", "show services, their listeners and what is published", &DeclareStatus},
+    {"explain", "say who would get a new connection, and why", &DeclareExplain},
     {"version", "print the version", &DeclareVersion},
 };
 

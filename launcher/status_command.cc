@@ -48,7 +48,7 @@ CommandFunction DeclareStatus(CLI::App& parser) {
   parser.add_flag("--json", options->json, "print the supervisor's answer as JSON");
   parser.add_option("--supervisor", options->supervisor, "the supervisor's socket")->type_name("PATH");
   parser.add_option("NAME", options->name, "this service only")->type_name("");
-  parser.footer("Exit status: 0; 1 without an answer, or without a service of that name; 125 for a usage error.");
+  parser.footer("Exit status: 0; 1 without an answer, or without a service of that name; 125 for a usage error.\n");
   return [options] { return Status(*options); };
 }
 

@@ -114,7 +114,8 @@ int SupervisorLink::Announce(const Announcement& announcement, int fd, std::stri
   if (announcement.published) return Ask(listener, fd, why);
   if (fd_.valid() && wire::IsAnswered(listener)) {
     Ask(listener, fd, why);
-  } else if (fd_.valid() && SendPacket(fd_.get(), wire::Encode(listener), fd, MSG_DONTWAIT) != 0) HangUp();
+  } else if (fd_.valid() && SendPacket(fd_.get(), wire::Encode(listener), fd, MSG_DONTWAIT) != 0)
+    HangUp();
   return 0;
 }
 
