@@ -12,6 +12,7 @@
 #define AF_INET 2
 #define AF_INET6 10
 #define TCP_ESTABLISHED 1
+#define TCP_CLOSE 7
 #define TCP_LISTEN 10
 #define FB_CAP_NET_ADMIN 12
 #define FB_EEXIST 17

@@ -10,7 +10,7 @@
  *   before this one, which run beside ours for a moment.
  *
  *     TCP   added    sock_ops TCP_LISTEN_CB: inside listen(), after the socket is hashed, before the call returns
- *           removed  tracepoint inet_sock_set_state, from TCP_LISTEN: close, shutdown, disconnect; inside the call
+ *           removed  tracepoint inet_sock_set_state, TCP_LISTEN to TCP_CLOSE: close, shutdown, disconnect; inside the call
  *     UDP   added    post_bind: inside bind(), after the socket is hashed
  *           removed  sock_release: inside the last close(), before it is unhashed; connect(), which makes it deaf
  *                    to everybody but its peer
@@ -170,10 +170,14 @@ int fb_tcp_listen(struct bpf_sock_ops *ctx)
 	return 1;
 }
 
+/*
+ * To TCP_CLOSE only: a new connection's socket begins as a copy of its listener and goes from TCP_LISTEN to TCP_SYN_RECV,
+ * on Linux 6.1 still with the listener's cookie (inet_csk_clone_lock()).
+ */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(fb_tcp_state, struct sock *sk, int oldstate, int newstate)
 {
-	if (oldstate == TCP_LISTEN)
+	if (oldstate == TCP_LISTEN && newstate == TCP_CLOSE)
 		fb_track_remove(bpf_get_socket_cookie(sk));
 	return 0;
 }

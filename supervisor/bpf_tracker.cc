@@ -97,7 +97,7 @@ absl::Status BpfTracker::ReconcileUdp() {
   return absl::OkStatus();
 }
 
-absl::Status BpfTracker::Sweep() {
+absl::StatusOr<uint32_t> BpfTracker::Sweep() {
   if (state_->both_generations != 0 && !grace_passed_) grace_passed_ = WaitForRunningPrograms();
   const uint32_t current = state_->generation & 1;
   uint32_t zeros = 0, kept = 0;
@@ -113,23 +113,24 @@ absl::Status BpfTracker::Sweep() {
   });
   if (!status.ok()) return status;
   if (grace_passed_ && kept == 0) Store(state_->both_generations, 0);
-  return FlipIfCrowded(zeros);
+  return zeros;
 }
 
-absl::Status BpfTracker::FlipIfCrowded(uint32_t zeros) {
-  if (zeros < std::min(kManyZeros, exact_.max_entries() / 4)) return absl::OkStatus();
-  const bool swept = state_->both_generations == 0 || grace_passed_;
-  if (!swept) return absl::OkStatus();
+void BpfTracker::Flip() {
   // In this order: a lookup that sees the new generation looks at the old one, too.
   Store(state_->both_generations, 1);
   Store(state_->generation, (state_->generation & 1) ^ 1);
   grace_passed_ = false;
-  return WaitForRunningPrograms() ? Sweep() : absl::OkStatus();
 }
 
 absl::Status BpfTracker::Tick() {
   if (absl::Status status = ReconcileUdp(); !status.ok()) return status;
-  return Sweep();
+  absl::StatusOr<uint32_t> zeros = Sweep();
+  if (!zeros.ok()) return zeros.status();
+  const bool old_is_swept = state_->both_generations == 0 || grace_passed_;
+  if (*zeros < std::min(kManyZeros, exact_.max_entries() / 4) || !old_is_swept) return absl::OkStatus();
+  Flip();
+  return Sweep().status();
 }
 
 }  // namespace forcebind

@@ -42,8 +42,9 @@ class BpfTracker {
   absl::StatusOr<std::vector<uint64_t>> UdpRecords() const;
   absl::Status Forget(uint64_t cookie);
   absl::Status ReconcileUdp();
-  absl::Status Sweep();
-  absl::Status FlipIfCrowded(uint32_t zeros);
+  // Deletes the entries of 0 in the old generation; returns how many there are in the current one.
+  absl::StatusOr<uint32_t> Sweep();
+  void Flip();
 
   const BpfPrograms* programs_;
   fb_state* state_;

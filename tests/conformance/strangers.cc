@@ -25,6 +25,22 @@ TEST_P(ForEachProtocol, AListenerIsSeenBeforeItsCallReturns) {
   }
 }
 
+// A new connection's socket is made as a copy of its listener: its changes of state are not the listener's.
+TEST_P(ForEachProtocol, AListenerStaysKnownHoweverManyClientsItServes) {
+  const auto& [factory, protocol] = GetParam();
+  StartBackend(factory);
+  Player service("service", At(protocol, "127.84.3.1")), stranger("stranger", At(protocol, "192.0.2.7"));
+  Player ipv6("ipv6", At(protocol, "2001:db8::7"));
+  ASSERT_OPEN(service);
+  ASSERT_OPEN(stranger);
+  ASSERT_OPEN(ipv6);
+  Publish(protocol, {&service}, {"0.0.0.0/0", "::/0"});
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_EQ(Who(protocol, "192.0.2.7", {&service, &stranger, &ipv6}), "stranger") << i;
+    ASSERT_EQ(Who(protocol, "2001:db8::7", {&service, &stranger, &ipv6}), "ipv6") << i;
+  }
+}
+
 TEST_P(ForEachProtocol, ASecondDescriptorKeepsTheListenerKnown) {
   const auto& [factory, protocol] = GetParam();
   StartBackend(factory);
