@@ -11,7 +11,7 @@
 // that a
 //          client has not read, then it is dropped; kPacketsPerTurn packets of one client before the next one's turn.
 // THREADS  Thread-compatible; all callbacks run in the event loop.
-// Tested by tests/unit/supervisor/client_server_test.cc and tests/netns/supervisor_test.cc.
+// Tested by tests/netns/supervisor_test.cc.
 #ifndef FORCEBIND_SUPERVISOR_CLIENT_SERVER_H_
 #define FORCEBIND_SUPERVISOR_CLIENT_SERVER_H_
 

@@ -3,7 +3,7 @@
 // any, itself included.
 //
 // THREADS  Thread-compatible.
-// Tested by tests/unit/supervisor/event_loop_test.cc.
+// Tested by tests/unit/supervisor/startup_test.cc.
 #ifndef FORCEBIND_SUPERVISOR_EVENT_LOOP_H_
 #define FORCEBIND_SUPERVISOR_EVENT_LOOP_H_
 

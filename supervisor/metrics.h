@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // metrics: counters for Prometheus, in its text format (version 0.0.4). forcebind-supervisor(8) lists them.
 //
-// Tested by tests/unit/supervisor/metrics_test.cc.
+// Tested by tests/unit/supervisor/status_report_test.cc.
 #ifndef FORCEBIND_SUPERVISOR_METRICS_H_
 #define FORCEBIND_SUPERVISOR_METRICS_H_
 

@@ -10,7 +10,7 @@
 // TRUST    Every local user may connect and read. Nothing can be changed here.
 // LIMITS   kMaxConnections, kTimeoutSeconds without a byte, 32 KiB of memory per connection (request line and headers).
 // THREADS  Thread-compatible; runs in the event loop.
-// Tested by tests/netns/supervisor_test.cc.
+// Tested by tests/unit/supervisor/status_report_test.cc and tests/netns/supervisor_test.cc.
 #ifndef FORCEBIND_SUPERVISOR_STATUS_HTTP_H_
 #define FORCEBIND_SUPERVISOR_STATUS_HTTP_H_
 

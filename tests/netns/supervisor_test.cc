@@ -187,7 +187,7 @@ TEST_F(SupervisorTest, AnUnpublishedDualStackListenerIsReachableOnItsUla) {
   wire::Listener shown = Published();
   shown.published = false;
   shown.dual_stack = true;
-  api.Send(shown, listener.get());
+  ASSERT_EQ(api.Listener(shown, listener.get()), 0);
   ASSERT_EQ(Status()["services"][0]["listeners"][0]["reachable"].size(), 2u);
   EXPECT_EQ(ConnectTo(Endpoint{*welcome->addresses.v6, 8080}.ToString()), 0);
   EXPECT_TRUE(HasWaiting(listener.get()));
@@ -422,7 +422,7 @@ TEST_F(SupervisorTest, AThousandServicesAtOnce) {
     wire::Listener shown = Published();
     shown.published = false;
     shown.dual_stack = true;
-    clients.back().Send(shown, listeners.back().get());
+    ASSERT_EQ(clients.back().Listener(shown, listeners.back().get()), 0) << i;
   }
   EXPECT_EQ(Status()["services"].size(), 1000u);
   const size_t resident = supervisor_->ResidentBytes();
