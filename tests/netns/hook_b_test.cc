@@ -203,6 +203,27 @@ TEST_F(HookBTest, SweepsTheTableAndForgetsNobody) {
   EXPECT_LE(ExactEntries(), options_.max_exact / 2);
 }
 
+// More than there are numbers, without a tick in between: what was set free comes back when nothing else is left.
+TEST_F(HookBTest, GroupsAndSlotsDoNotRunOut) {
+  Start();
+  const UniqueFd listener = Listen("127.84.3.1", 8080);
+  for (int i = 0; i < FB_MAX_SLOTS + 10; ++i) {
+    auto group = backend_->NewGroup();
+    ASSERT_OK(group.status());
+    ASSERT_OK(backend_->AddSocket(*group, listener.get()));
+    ASSERT_OK(backend_->RemoveGroup(*group));
+  }
+  EXPECT_EQ(WhoGets("192.0.2.7", 8080), 0u);
+  const uint64_t published = PublishEverywhere(listener, 8080);
+  EXPECT_EQ(WhoGets("192.0.2.7", 8080), published);
+}
+
+TEST_F(HookBTest, AllGroupsInUseIsAnErrorThatSaysSo) {
+  Start();
+  for (int i = 0; i < FB_MAX_GROUPS; ++i) ASSERT_OK(backend_->NewGroup().status());
+  EXPECT_EQ(backend_->NewGroup().status().code(), absl::StatusCode::kResourceExhausted);
+}
+
 // As if a socket's release had come before the seeding met it.
 TEST_F(HookBTest, RecordsWithoutAUdpSocketAreForgottenAfterTwoTicks) {
   Start();
