@@ -54,9 +54,9 @@ class ConformanceTest : public testing::Test {
   std::unique_ptr<Backend> backend_;
 };
 
-#define ASSERT_OK(expression)                                  \
+#define ASSERT_OK(...)                                         \
   do {                                                         \
-    const absl::Status status_of_it = (expression);            \
+    const absl::Status status_of_it = (__VA_ARGS__);           \
     ASSERT_TRUE(status_of_it.ok()) << status_of_it.ToString(); \
   } while (0)
 #define ASSERT_OPEN(player) ASSERT_EQ((player).Open(), 0) << (player).name()

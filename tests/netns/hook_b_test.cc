@@ -10,6 +10,10 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
 #include "absl/strings/str_cat.h"
 #include "supervisor/bpf_test_run.h"
 #include "sys/capabilities.h"
@@ -19,9 +23,9 @@
 namespace forcebind {
 namespace {
 
-#define ASSERT_OK(expression)                                  \
+#define ASSERT_OK(...)                                         \
   do {                                                         \
-    const absl::Status status_of_it = (expression);            \
+    const absl::Status status_of_it = (__VA_ARGS__);           \
     ASSERT_TRUE(status_of_it.ok()) << status_of_it.ToString(); \
   } while (0)
 
@@ -44,13 +48,18 @@ class HookBTest : public testing::Test {
   absl::Status StartError() { return HookB::Create(options_).status(); }
 
   static UniqueFd Listen(const char* address, uint16_t port) {
-    UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    UniqueFd fd = Bind(address, port, SOCK_STREAM);
+    EXPECT_EQ(listen(fd.get(), 1), 0);
+    return fd;
+  }
+
+  static UniqueFd Bind(const char* address, uint16_t port, int type = SOCK_DGRAM) {
+    UniqueFd fd(socket(AF_INET, type | SOCK_CLOEXEC, 0));
     sockaddr_in at{};
     at.sin_family = AF_INET;
     at.sin_port = htons(port);
     inet_pton(AF_INET, address, &at.sin_addr);
     EXPECT_EQ(bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof(at)), 0) << strerror(errno);
-    EXPECT_EQ(listen(fd.get(), 1), 0);
     return fd;
   }
 
@@ -240,6 +249,33 @@ TEST_F(HookBTest, RecordsWithoutAUdpSocketAreForgottenAfterTwoTicks) {
   ASSERT_OK(backend_->Tick());
   EXPECT_FALSE(records->Get(kNoSocket)->has_value());
   EXPECT_EQ(exact->Get(key)->value_or(7), 0u);
+}
+
+// While two supervisors' programs overlap, each event happens twice: nothing may be counted twice, or be left over.
+TEST_F(HookBTest, ListenersThatComeAndGoDuringRestartsLeaveNothing) {
+  Start();
+  const UniqueFd stays = Listen("192.0.2.8", 999);
+  std::atomic<bool> stop = false;
+  std::thread strangers([&] {
+    for (uint16_t port = 1000; !stop; port = port == 1019 ? 1000 : port + 1) {
+      UniqueFd tcp = Listen("192.0.2.7", port);
+      UniqueFd udp = Bind("192.0.2.7", port);
+    }
+  });
+  for (int i = 0; i < 10; ++i) Start();
+  stop = true;
+  strangers.join();
+  for (int i = 0; i < 3; ++i) ASSERT_OK(backend_->Tick());
+  auto records = backend_->programs().Table<uint64_t, fb_exact_key>("records")->ReadAll();
+  ASSERT_OK(records.status());
+  ASSERT_EQ(records->size(), 1u);
+  EXPECT_EQ(records->front().first, SocketCookie(stays.get()));
+  uint32_t counted = 0;
+  ASSERT_OK(backend_->programs().Table<fb_exact_key, uint32_t>("exact")->ForEach([&](const fb_exact_key&, uint32_t n) {
+    counted += n;
+    return absl::OkStatus();
+  }));
+  EXPECT_EQ(counted, 1u);
 }
 
 TEST_F(HookBTest, KeepsTheSupervisorsTablesOverARestart) {
