@@ -82,6 +82,23 @@ TEST_P(ForTheBackend, AClientThatMovesToAnotherAddressOfTheHostIsAnsweredFromThe
   }
 }
 
+TEST_P(ForTheBackend, ASocketThatIsNotPublishedAnyMoreSendsAsWithoutForcebind) {
+  StartBackend(GetParam());
+  Player service("service", At(Protocol::kUdp, "127.84.3.1"));
+  ASSERT_OPEN(service);
+  const GroupId group = Publish(Protocol::kUdp, {&service}, {"0.0.0.0/0"});
+  UniqueFd client = UdpClient(*network_, Family::kIpv4);
+  const Endpoint at{Ip("192.0.2.100"), 5000}, dialled{Ip("192.0.2.7"), kPort};
+  ASSERT_EQ(BindTo(client.get(), at), 0);
+  EXPECT_EQ(WhoEchoes(client.get(), dialled, service.fd()), dialled.ToString());
+  ASSERT_OK(backend_->RemoveRoutes({{Protocol::kUdp, kPort, Prefix::All(Family::kIpv4)}}));
+  ASSERT_OK(backend_->RemoveGroup(group));
+  socklen_t size;
+  const sockaddr_storage to = SockaddrOf(at, &size);
+  EXPECT_EQ(sendto(service.fd(), "late", 4, 0, reinterpret_cast<const sockaddr*>(&to), size), -1);
+  EXPECT_EQ(errno, EINVAL);
+}
+
 TEST_P(ForTheBackend, PrivateUdpPeersAreAnsweredFromThePrivateAddress) {
   StartBackend(GetParam());
   Player service("service", At(Protocol::kUdp, "127.84.3.1"));
