@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "launcher/companion.h"
-#include "launcher/filter.h"
+#include "launcher/ready_filters.h"
 #include "launcher/service_setup.h"
 #include "notify/call_handler.h"
 #include "sys/capabilities.h"
@@ -60,7 +60,7 @@ absl::Status AllowFilter() {
 
 absl::Status PutUnderForce(const ServiceSetup& setup, LogLevel level) {
   absl::StatusOr<std::vector<sock_filter>> filter =
-      BuildFilter({.families = setup.policy.families, .deny_mptcp = setup.link != nullptr});
+      FilterFor({.families = setup.policy.families, .deny_mptcp = setup.link != nullptr});
   if (!filter.ok()) return filter.status();
   absl::StatusOr<uint64_t> netns_cookie = OwnNetnsCookie();
   if (!netns_cookie.ok()) return netns_cookie.status();
