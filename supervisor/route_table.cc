@@ -89,10 +89,39 @@ absl::Status RouteTable::ApplyOrRestore(GroupId id, const Member* before) {
   return applied;
 }
 
+bool RouteTable::StandsAlone(const PublishedGroup& group) const {
+  if (group.published || !group.reach.has_value()) return false;
+  // Outside the pools it would lie in a hole of its own.
+  return std::any_of(ranges_.pools.begin(), ranges_.pools.end(),
+                     [&](const Prefix& pool) { return pool.Contains(*group.reach); });
+}
+
+absl::Status RouteTable::AddAlone(const PublishedGroup& group) {
+  const RouteKey key{group.protocol, group.port, Prefix::Host(*group.reach)};
+  const Route route{.key = key, .group = group.group};
+  absl::Status added = backend_.AddRoutes({route});
+  if (!added.ok()) return added;
+  Store(group.group, {.group = group, .remnant = false});
+  applied_[{group.protocol, group.port}][key] = route;
+  return added;
+}
+
+absl::Status RouteTable::RemoveAlone(const PublishedGroup& group) {
+  const Port port{group.protocol, group.port};
+  const RouteKey key{group.protocol, group.port, Prefix::Host(*group.reach)};
+  absl::Status removed = backend_.RemoveRoutes({key});
+  if (!removed.ok()) return removed;
+  RouteMap& applied = applied_[port];
+  applied.erase(key);
+  if (applied.empty()) applied_.erase(port);
+  return removed;
+}
+
 absl::Status RouteTable::Put(const PublishedGroup& group) {
   std::optional<Member> before;
   if (auto found = members_.find(group.group); found != members_.end()) before = found->second;
   if (before.has_value() && !before->remnant && before->group == group) return absl::OkStatus();
+  if (!before.has_value() && StandsAlone(group)) return AddAlone(group);
   Store(group.group, {.group = group, .remnant = false});
   return ApplyOrRestore(group.group, before.has_value() ? &*before : nullptr);
 }
@@ -104,9 +133,10 @@ void RouteTable::Adopt(const PublishedGroup& group, bool remnant) {
 absl::Status RouteTable::Remove(GroupId group) {
   auto found = members_.find(group);
   if (found == members_.end()) return absl::OkStatus();
-  const Port port{found->second.group.protocol, found->second.group.port};
+  const Member member = found->second;
   Erase(group);
-  return Apply(port);
+  if (!member.remnant && StandsAlone(member.group)) return RemoveAlone(member.group);
+  return Apply({member.group.protocol, member.group.port});
 }
 
 absl::Status RouteTable::TurnIntoRemnant(GroupId group) {

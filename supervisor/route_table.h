@@ -65,6 +65,11 @@ class RouteTable {
     bool remnant = false;
   };
 
+  // True for a group whose one route, to its ULA, depends on no other group: put and removed without a look at the
+  // port's thousands.
+  bool StandsAlone(const PublishedGroup& group) const;
+  absl::Status AddAlone(const PublishedGroup& group);
+  absl::Status RemoveAlone(const PublishedGroup& group);
   absl::Status Apply(const Port& port);
   absl::Status ApplyOrRestore(GroupId id, const Member* before);
   RouteMap Desired(const Port& port) const;

@@ -92,6 +92,27 @@ TEST_F(RouteTableTest, WhatNobodyAskedForIsRemovedWhenItSettles) {
   EXPECT_FALSE(backend_.routes.contains({Protocol::kTcp, 80, P("0.0.0.0/0")}));
 }
 
+TEST_F(RouteTableTest, AWayToAUlaComesAndGoesWithoutTouchingTheRest) {
+  RouteTable table(backend_, {.pools = {P("127.64.0.0/10"), P("fd5e::/48")}, .addresses = {}});
+  ASSERT_TRUE(table.Put(Published()).ok());
+  const RouteMap before = backend_.routes;
+  PublishedGroup dual = Published();
+  dual.published = false;
+  for (const char* reach : {"fd5e::7", "fd99::7"}) {
+    dual.reach = *IpAddress::Parse(reach);
+    backend_.Fail("AddRoutes");
+    EXPECT_FALSE(table.Put(dual).ok());
+    EXPECT_EQ(backend_.routes, before);
+    ASSERT_TRUE(table.Put(dual).ok());
+    EXPECT_EQ(backend_.Lookup(Protocol::kTcp, {*dual.reach, 80}), dual.group);
+    const RouteMap with = backend_.routes;
+    ASSERT_TRUE(table.Settle().ok());
+    EXPECT_EQ(backend_.routes, with) << "as if computed as a whole";
+    ASSERT_TRUE(table.Remove(dual.group).ok());
+    EXPECT_EQ(backend_.routes, before);
+  }
+}
+
 TEST_F(RouteTableTest, ANewPrivateAddressIsAHoleInEveryRoute) {
   ASSERT_TRUE(table_.Put(Published(80)).ok());
   ASSERT_TRUE(table_.Put(Published(81)).ok());
