@@ -25,12 +25,12 @@ namespace {
 constexpr char kSuffix[] = ".toml";
 constexpr char kSystemDirectory[] = "/etc/forcebind/profiles";
 
-struct FamilyName {
+struct NamedFamily {
   const char* name;
   int number;
 };
 // Not here, whatever the kernel offers: smc, rxrpc, rds and l2tp, which carry IP past the private address.
-constexpr FamilyName kFamilies[] = {
+constexpr NamedFamily kFamilies[] = {
     {"inet", AF_INET}, {"inet6", AF_INET6},         {"unix", AF_UNIX}, {"netlink", AF_NETLINK}, {"alg", AF_ALG},
     {"ax25", AF_AX25}, {"bluetooth", AF_BLUETOOTH}, {"can", AF_CAN},   {"key", AF_KEY},         {"llc", AF_LLC},
     {"nfc", AF_NFC},   {"packet", AF_PACKET},       {"tipc", AF_TIPC}, {"vsock", AF_VSOCK},     {"x25", AF_X25},
@@ -38,7 +38,7 @@ constexpr FamilyName kFamilies[] = {
 };
 
 std::string KnownFamilies() {
-  return absl::StrJoin(kFamilies, ", ", [](std::string* out, const FamilyName& family) { out->append(family.name); });
+  return absl::StrJoin(kFamilies, ", ", [](std::string* out, const NamedFamily& family) { out->append(family.name); });
 }
 
 // One profile on its way from text to policy.
@@ -170,7 +170,7 @@ absl::Status ProfileReader::ReadFamily(const TomlNode& node) {
   std::string name;
   if (absl::Status status = reader_.Read(node, &name); !status.ok()) return status;
   const auto* family = std::find_if(std::begin(kFamilies), std::end(kFamilies),
-                                    [&](const FamilyName& each) { return name == each.name; });
+                                    [&](const NamedFamily& each) { return name == each.name; });
   if (family == std::end(kFamilies)) {
     return reader_.Error(node, absl::StrCat("unknown family \"", name, "\": known are ", KnownFamilies()));
   }
@@ -263,6 +263,13 @@ absl::StatusOr<ServicePolicy> LoadProfile(const std::string& name_or_path) {
   absl::StatusOr<std::string> text = ReadTextFile(*path);
   if (!text.ok()) return text.status();
   return ParseProfile(*text, *path, NameOfFile(*path));
+}
+
+std::string FamilyName(int family) {
+  for (const auto& each : kFamilies) {
+    if (each.number == family) return each.name;
+  }
+  return "";
 }
 
 ServicePolicy DefaultPolicy(const std::string& name) {

@@ -31,6 +31,9 @@ std::vector<std::string> ProfileDirectories();
 absl::StatusOr<std::string> FindProfile(const std::string& name_or_path);
 absl::StatusOr<ServicePolicy> LoadProfile(const std::string& name_or_path);
 
+// The word of `families` for an AF_* number; empty if there is none.
+std::string FamilyName(int family);
+
 // The policy without a profile: defaults of every key.
 ServicePolicy DefaultPolicy(const std::string& name);
 

@@ -24,6 +24,8 @@ struct Command {
 };
 
 CommandFunction DeclareExplain(CLI::App& parser);
+CommandFunction DeclareHosts(CLI::App& parser);
+CommandFunction DeclareProfile(CLI::App& parser);
 CommandFunction DeclareRun(CLI::App& parser);
 CommandFunction DeclareStatus(CLI::App& parser);
 CommandFunction DeclareVersion(CLI::App& parser);

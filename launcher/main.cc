@@ -16,6 +16,8 @@ constexpr Command kCommands[] = {
     {"run", "run a service on private addresses of its own", &DeclareRun},
     {"status", "show services, their listeners and what is published", &DeclareStatus},
     {"explain", "say who would get a new connection, and why", &DeclareExplain},
+    {"profile", "check, show or list profiles", &DeclareProfile},
+    {"hosts", "print the services' addresses as lines for /etc/hosts", &DeclareHosts},
     {"version", "print the version", &DeclareVersion},
 };
 

@@ -23,7 +23,7 @@ int Print(const std::string& text) {
 }
 
 int Complain(const std::string& what, const absl::Status& status, int exit_status) {
-  fprintf(stderr, "forcebind: %s: %s\n", Printable(what).c_str(), Printable(std::string(status.message())).c_str());
+  fprintf(stderr, "forcebind: %s: %s\n", what.c_str(), PrintableLine(std::string(status.message())).c_str());
   return exit_status;
 }
 

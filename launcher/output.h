@@ -19,7 +19,7 @@ inline constexpr int kUsageError = 125;
 // be written.
 int Print(const std::string& text);
 
-// "forcebind: WHAT: message", made Printable(), on standard error. Returns `exit_status`.
+// "forcebind: WHAT: message", as PrintableLine(), on standard error. Returns `exit_status`.
 int Complain(const std::string& what, const absl::Status& status, int exit_status = kFailed);
 
 // Columns of the terminal that standard output is; else $COLUMNS; else 80.

@@ -13,6 +13,10 @@ namespace forcebind {
 // Printable ASCII as it is, a backslash doubled, every other byte as \xNN. One byte of the result is one column.
 std::string Printable(const std::string& text);
 
+// As Printable(), but well-formed UTF-8 (RFC 3629) stays, unless the character controls a terminal or the direction of
+// text; and so does a backslash. For whole lines, which name the user's own files.
+std::string PrintableLine(const std::string& text);
+
 }  // namespace forcebind
 
 #endif  // FORCEBIND_LAUNCHER_PRINTABLE_H_

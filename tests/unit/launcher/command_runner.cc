@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "command_runner.h"
+#include "tests/unit/launcher/command_runner.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +22,8 @@ namespace forcebind {
 namespace {
 
 constexpr int kPatienceMs = 20000;
+constexpr int kCannotStart = 99;
+constexpr unsigned kNobody = 65534;
 
 std::string Contents(int fd) {
   std::string text(static_cast<size_t>(lseek(fd, 0, SEEK_END)), '\0');
@@ -34,10 +38,17 @@ std::vector<char*> Pointers(const std::vector<std::string>& texts) {
   return pointers;
 }
 
+// The raw calls: other threads of the test are none of this process's business.
+bool BecomeNobody() {
+  return syscall(SYS_setgroups, 0, nullptr) == 0 && syscall(SYS_setresgid, kNobody, kNobody, kNobody) == 0 &&
+         syscall(SYS_setresuid, kNobody, kNobody, kNobody) == 0;
+}
+
 }  // namespace
 
 TemporaryDirectory::TemporaryDirectory() : path_("/tmp/forcebind-test.XXXXXX") {
   EXPECT_NE(mkdtemp(path_.data()), nullptr);
+  EXPECT_EQ(chmod(path_.c_str(), 0755), 0);
 }
 
 TemporaryDirectory::~TemporaryDirectory() {
@@ -52,23 +63,28 @@ std::string TemporaryDirectory::Write(const std::string& name, const std::string
   return path;
 }
 
-CommandResult RunForcebind(const std::vector<std::string>& arguments, const std::vector<std::string>& environment) {
-  const std::string program = std::string(FORCEBIND_BIN_DIR) + "/forcebind";
+CommandResult RunForcebind(const std::vector<std::string>& arguments, const std::vector<std::string>& environment,
+                           RunAs who) {
+  UniqueFd program(open(FORCEBIND_BIN_DIR "/forcebind", O_RDONLY | O_CLOEXEC));
+  EXPECT_TRUE(program.valid()) << FORCEBIND_BIN_DIR "/forcebind";
   std::vector<std::string> words = {"forcebind"};
   words.insert(words.end(), arguments.begin(), arguments.end());
   std::vector<std::string> variables = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
   variables.insert(variables.end(), environment.begin(), environment.end());
+  const std::vector<char*> argv = Pointers(words), envp = Pointers(variables);
+  UniqueFd in(open("/dev/null", O_RDONLY | O_CLOEXEC));
   UniqueFd out(memfd_create("out", MFD_CLOEXEC)), err(memfd_create("err", MFD_CLOEXEC));
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", 0, 0);
-  posix_spawn_file_actions_adddup2(&actions, out.get(), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, err.get(), STDERR_FILENO);
-  pid_t child = -1;
-  const int error =
-      posix_spawn(&child, program.c_str(), &actions, nullptr, Pointers(words).data(), Pointers(variables).data());
-  posix_spawn_file_actions_destroy(&actions);
-  EXPECT_EQ(error, 0) << program;
+  const bool drop = who == RunAs::kNobody && geteuid() == 0;
+  const pid_t child = fork();
+  if (child == 0) {
+    if (drop && !BecomeNobody()) _exit(kCannotStart);
+    dup2(in.get(), STDIN_FILENO);
+    dup2(out.get(), STDOUT_FILENO);
+    dup2(err.get(), STDERR_FILENO);
+    // By descriptor: the build directory may be closed to others.
+    fexecve(program.get(), argv.data(), envp.data());
+    _exit(kCannotStart);
+  }
   int status = 0;
   EXPECT_EQ(waitpid(child, &status, 0), child);
   return {.exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),

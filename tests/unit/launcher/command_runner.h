@@ -20,7 +20,7 @@ struct CommandResult {
   std::string err;
 };
 
-// A directory of its own, removed at the end with what is in it.
+// A directory of its own, which anybody may read, removed at the end with what is in it.
 class TemporaryDirectory {
  public:
   TemporaryDirectory();
@@ -32,8 +32,12 @@ class TemporaryDirectory {
   std::string path_;
 };
 
+// kNobody: without root's rights, where the test has them.
+enum class RunAs { kSelf, kNobody };
+
 // Runs `forcebind` with these arguments; `environment` ("NAME=value") is all that it gets besides PATH.
-CommandResult RunForcebind(const std::vector<std::string>& arguments, const std::vector<std::string>& environment = {});
+CommandResult RunForcebind(const std::vector<std::string>& arguments, const std::vector<std::string>& environment = {},
+                           RunAs who = RunAs::kSelf);
 
 // Answers one question by a document with this text, or by this packet, and ends.
 class PlayedSupervisor {

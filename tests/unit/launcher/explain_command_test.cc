@@ -4,7 +4,7 @@
 
 #include <variant>
 
-#include "command_runner.h"
+#include "tests/unit/launcher/command_runner.h"
 
 namespace forcebind {
 namespace {

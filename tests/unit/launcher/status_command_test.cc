@@ -5,7 +5,7 @@
 
 #include <variant>
 
-#include "command_runner.h"
+#include "tests/unit/launcher/command_runner.h"
 
 namespace forcebind {
 namespace {
