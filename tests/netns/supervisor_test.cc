@@ -179,6 +179,15 @@ TEST_F(SupervisorTest, TheEndOfTheConnectionEndsThePublication) {
   EXPECT_EQ(FromClient("192.0.2.7:80"), ECONNREFUSED);
 }
 
+TEST_F(SupervisorTest, TheSupervisorKeepsNoCopyOfASocket) {
+  TestClient web = Connect();
+  UniqueFd listener = Publish(&web, "web");
+  ASSERT_EQ(FromClient("192.0.2.7:80"), 0);
+  listener.reset();
+  EXPECT_EQ(FromClient("192.0.2.7:80"), ECONNREFUSED);
+  EXPECT_TRUE(Status()["services"][0]["listeners"].empty());
+}
+
 TEST_F(SupervisorTest, AnUnpublishedDualStackListenerIsReachableOnItsUla) {
   TestClient api = Connect();
   const auto welcome = api.Hello(HelloOf("api"));
@@ -379,6 +388,29 @@ TEST_F(SupervisorTest, AClientThatDoesNotReadIsDropped) {
     }
   }
   EXPECT_THAT(error, AnyOf(EPIPE, ECONNRESET));
+}
+
+TEST_F(SupervisorTest, TwoDescriptorsInAPacketEndTheConnection) {
+  TestClient client = Connect();
+  const std::vector<uint8_t> bytes = wire::Encode(wire::StatusRequest{});
+  iovec data = {.iov_base = const_cast<uint8_t*>(bytes.data()), .iov_len = bytes.size()};
+  const int fds[2] = {STDERR_FILENO, STDERR_FILENO};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof(fds))] = {};
+  msghdr message = {};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof(control);
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(fds));
+  memcpy(CMSG_DATA(header), fds, sizeof(fds));
+  ASSERT_GT(sendmsg(client.fd(), &message, MSG_NOSIGNAL), 0);
+  std::string text;
+  EXPECT_EQ(client.ReceiveError(&text), EPROTO);
+  EXPECT_THAT(text, HasSubstr("more than one descriptor"));
+  EXPECT_TRUE(client.ReceiveClosed());
 }
 
 class LimitedSupervisorTest : public SupervisorTest {
