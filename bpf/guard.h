@@ -60,11 +60,28 @@ static __always_inline bool fb_is_guarded(struct fb_route_key *key)
 	return group && fb_lives(group->head);
 }
 
+/* bound.h looks at the port that the kernel chooses. */
+static __always_inline void fb_note_any_port(struct bpf_sock_addr *ctx)
+{
+	struct fb_state *st = bpf_map_lookup_elem(&state, &fb_zero);
+	__u64 cookie;
+
+	if (!st || !FB_READ(st->guarded) || fb_may_override())
+		return;
+	cookie = bpf_get_socket_cookie(ctx);
+	bpf_map_update_elem(&any_port, &cookie, &fb_zero, BPF_ANY);
+}
+
 /* An MPTCP socket's bind comes here as that of its first subflow, a TCP socket. */
 static __always_inline bool fb_guard_applies(struct bpf_sock_addr *ctx)
 {
-	return ctx->user_port != 0 && (ctx->protocol == IPPROTO_UDP || ctx->protocol == IPPROTO_TCP) &&
-	       bpf_get_netns_cookie(ctx) == fb_netns_cookie;
+	if ((ctx->protocol != IPPROTO_UDP && ctx->protocol != IPPROTO_TCP) ||
+	    bpf_get_netns_cookie(ctx) != fb_netns_cookie)
+		return false;
+	if (ctx->user_port != 0)
+		return true;
+	fb_note_any_port(ctx);
+	return false;
 }
 
 static __always_inline void fb_guard_key(struct bpf_sock_addr *ctx, struct fb_route_key *key)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * hook_b: the programs of the backend for stock kernels. Each header holds one job and says how it is done:
- * lookup.h dispatches, track.h knows the exact listeners, guard.h protects published ports, reply.h answers UDP.
+ * lookup.h dispatches, track.h knows the exact listeners, guard.h and bound.h protect published ports, reply.h answers UDP.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 #include "track.h"
 #include "lookup.h"
 #include "guard.h"
+#include "bound.h"
 #include "reply.h"
 
 char LICENSE[] SEC("license") = "GPL";

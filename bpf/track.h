@@ -11,7 +11,7 @@
  *
  *     TCP   added    sock_ops TCP_LISTEN_CB: inside listen(), after the socket is hashed, before the call returns
  *           removed  tracepoint inet_sock_set_state, TCP_LISTEN to TCP_CLOSE: close, shutdown, disconnect; inside the call
- *     UDP   added    post_bind: inside bind(), after the socket is hashed
+ *     UDP   added    post_bind (bound.h): inside bind(), after the socket is hashed
  *           removed  sock_release: inside the last close(), before it is unhashed; connect(), which makes it deaf
  *                    to everybody but its peer
  *     both  seeded   bpf_iter over tcp and udp, with the socket locked and known to be hashed
@@ -185,40 +185,6 @@ int BPF_PROG(fb_tcp_state, struct sock *sk, int oldstate, int newstate)
 static __always_inline bool fb_is_our_udp(struct bpf_sock *ctx)
 {
 	return ctx->protocol == IPPROTO_UDP && bpf_get_netns_cookie(ctx) == fb_netns_cookie;
-}
-
-/* The hook's context is the kernel's struct sock, but post_bind may not read bound_dev_if through it. */
-static __always_inline __u32 fb_bound_device(struct bpf_sock *ctx)
-{
-	return BPF_CORE_READ((struct sock_common *)ctx, skc_bound_dev_if);
-}
-
-SEC("cgroup/post_bind4")
-int fb_udp_bind4(struct bpf_sock *ctx)
-{
-	struct fb_exact_key key = {.protocol = IPPROTO_UDP, .family = FB_FAMILY_IPV4};
-
-	if (!fb_is_our_udp(ctx))
-		return 1;
-	key.port = bpf_htons(ctx->src_port);
-	key.ifindex = fb_bound_device(ctx);
-	if (fb_set_ipv4(key.address, ctx->src_ip4))
-		fb_track_add(bpf_get_socket_cookie(ctx), &key);
-	return 1;
-}
-
-SEC("cgroup/post_bind6")
-int fb_udp_bind6(struct bpf_sock *ctx)
-{
-	struct fb_exact_key key = {.protocol = IPPROTO_UDP};
-
-	if (!fb_is_our_udp(ctx))
-		return 1;
-	key.port = bpf_htons(ctx->src_port);
-	key.ifindex = fb_bound_device(ctx);
-	if (fb_set_ipv6(key.address, &key.family, ctx->src_ip6[0], ctx->src_ip6[1], ctx->src_ip6[2], ctx->src_ip6[3]))
-		fb_track_add(bpf_get_socket_cookie(ctx), &key);
-	return 1;
 }
 
 SEC("cgroup/sock_release")

@@ -169,8 +169,8 @@ absl::Status BpfPrograms::AttachTracking(int cgroup) {
       {"fb_udp_connect4", BPF_CGROUP_INET4_CONNECT},
       {"fb_udp_connect6", BPF_CGROUP_INET6_CONNECT},
       {"fb_tcp_listen", BPF_CGROUP_SOCK_OPS},
-      {"fb_udp_bind4", BPF_CGROUP_INET4_POST_BIND},
-      {"fb_udp_bind6", BPF_CGROUP_INET6_POST_BIND},
+      {"fb_bound4", BPF_CGROUP_INET4_POST_BIND},
+      {"fb_bound6", BPF_CGROUP_INET6_POST_BIND},
   };
   for (const Attachment& attachment : kTracking)
     if (absl::Status status = Attach(attachment, cgroup, -1); !status.ok()) return status;

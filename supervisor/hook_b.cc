@@ -179,9 +179,11 @@ absl::Status HookB::Attach(const std::string& cgroup_path) {
 }
 
 absl::Status HookB::AddRoutes(absl::Span<const Route> routes) {
-  for (const Route& route : routes)
+  for (const Route& route : routes) {
+    if (route.guard) Store(state_[0].guarded, 1);
     if (absl::Status status = routes_.Put(ToMap(route.key), ToMap(route)); !status.ok())
       return About(status, absl::StrCat("add a route for ", Describe(route.key)));
+  }
   return absl::OkStatus();
 }
 

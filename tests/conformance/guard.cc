@@ -7,6 +7,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <fstream>
+
 #include "sys/capabilities.h"
 #include "sys/errno_status.h"
 #include "tests/conformance/conformance.h"
@@ -78,6 +80,38 @@ TEST_P(ForEachProtocol, TheGuardKnowsIpv6AndMappedAddresses) {
   Publish(protocol, {&service}, {"::/0"}, Guard);
   EXPECT_EQ(OpenResultWithoutNetAdmin(At(protocol, "2001:db8::7")), "EADDRINUSE");
   EXPECT_EQ(OpenResultWithoutNetAdmin(At(protocol, "::")), "EADDRINUSE");
+}
+
+// The whole range of ephemeral ports is the published one: port 0 means that port.
+TEST_P(ForEachProtocol, AStrangerDoesNotGetThePublishedPortByAskingForPort0) {
+  const auto& [factory, protocol] = GetParam();
+  StartBackend(factory);
+  std::ofstream range("/proc/sys/net/ipv4/ip_local_port_range");
+  range << kPort << " " << kPort + 1 << std::flush;
+  ASSERT_TRUE(range.good());
+  SocketSpec dual = At(protocol, "127.84.3.1");
+  dual.dual_stack = true;
+  Player service("service", dual);
+  ASSERT_OPEN(service);
+  Publish(protocol, {&service}, {"192.0.2.0/24", "2001:db8::/64"}, Guard);
+  for (const char* address : {"192.0.2.7", "2001:db8::7"}) {
+    SCOPED_TRACE(address);
+    const SocketSpec any{.protocol = protocol, .at = {Ip(address), 0}};
+    for (int i = 0; i < 20; ++i) {
+      Player stranger("stranger", any);
+      {
+        WithoutNetAdmin unprivileged;
+        const int error = stranger.Open();
+        ASSERT_TRUE(error == 0 || error == EADDRINUSE) << ErrnoName(error);
+      }
+      ASSERT_EQ(Who(protocol, address, {&service, &stranger}), "service");
+    }
+    // Without the port that is free either, all that is left is the published one.
+    Player taken("taken", {.protocol = protocol, .at = {Ip(address), kPort + 1}});
+    ASSERT_OPEN(taken);
+    EXPECT_EQ(OpenResultWithoutNetAdmin(any), "EADDRINUSE");
+    EXPECT_EQ(OpenResultWithoutNetAdmin({.protocol = protocol, .at = {Ip("198.51.100.7"), 0}}), "bound");
+  }
 }
 
 TEST_P(ForEachProtocol, TheGuardKeepsToItsPrefix) {
