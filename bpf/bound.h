@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * bound.h: what is to be done when a socket has got its address and port: the guard's second half, then tracking of UDP.
+ * bound.h: what is to be done when a socket has got its address and port: the guard's second half, then the tracking of
+ * UDP sockets.
  *
  * The guard sees what bind() asks for. Who asks for port 0 may still get a published port: by chance, by asking often
  * enough, or by IP_LOCAL_PORT_RANGE. The kernel never gives out a port that a listener on the wildcard holds, so such a

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * hook_b: the programs of the backend for stock kernels. Each header holds one job and says how it is done:
- * lookup.h dispatches, track.h knows the exact listeners, guard.h and bound.h protect published ports, reply.h answers UDP.
+ * lookup.h dispatches, track.h knows the exact listeners, guard.h and bound.h protect published ports, reply.h sets the
+ * source of UDP answers.
  */
 #include <stdbool.h>
 #include <stddef.h>

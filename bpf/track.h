@@ -10,7 +10,8 @@
  *   before this one, which run beside ours for a moment.
  *
  *     TCP   added    sock_ops TCP_LISTEN_CB: inside listen(), after the socket is hashed, before the call returns
- *           removed  tracepoint inet_sock_set_state, TCP_LISTEN to TCP_CLOSE: close, shutdown, disconnect; inside the call
+ *           removed  tracepoint inet_sock_set_state, TCP_LISTEN to TCP_CLOSE: close, shutdown, disconnect; inside the
+ *                    call
  *     UDP   added    post_bind (bound.h): inside bind(), after the socket is hashed
  *           removed  sock_release: inside the last close(), before it is unhashed; connect(), which makes it deaf
  *                    to everybody but its peer
