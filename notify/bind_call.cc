@@ -90,7 +90,7 @@ CallHandler::Outcome CallHandler::BindRewritten(const Subject& subject, const So
                absl::StrCat("bind ", rewrite.requested.ToString(), " -> ", rewrite.target.ToString()));
   }
   if (!udp) {
-    RememberRequest(subject, rewrite.requested);
+    Remember(subject, facts, rewrite.requested);
     return {0, Verdict::kRewritten};
   }
   SockAddr name;

@@ -14,7 +14,7 @@
 namespace forcebind {
 namespace {
 
-constexpr size_t kMaxRememberedRequests = 1024;
+constexpr size_t kMaxKnownSockets = 1024;
 
 }  // namespace
 
@@ -43,6 +43,7 @@ int CallHandler::Gather(const Notification& notification, Subject* subject) {
   if (const int error = descriptors_.Fetch(notification.tid, subject->call.fd, &subject->socket)) return error;
   subject->domain = SocketDomain(subject->socket.get());
   if (subject->domain < 0) return -subject->domain;
+  if (subject->domain == AF_INET || subject->domain == AF_INET6) subject->cookie = SocketCookie(subject->socket.get());
   if (subject->call.kind == CallKind::kListen) return 0;
   const int length = subject->call.address_length;
   if (length < 0 || static_cast<size_t>(length) > sizeof(sockaddr_storage)) return EINVAL;
@@ -62,8 +63,15 @@ SocketFacts CallHandler::FactsOf(const Subject& subject) const {
   const int fd = subject.socket.get();
   SocketFacts facts;
   facts.domain = subject.domain;
-  facts.type = IntOption(fd, SOL_SOCKET, SO_TYPE, 0);
-  facts.protocol = IntOption(fd, SOL_SOCKET, SO_PROTOCOL, 0);
+  if (const KnownSocket* known = Recall(subject)) {
+    facts.type = known->type;
+    facts.protocol = known->protocol;
+    facts.foreign_netns = known->foreign_netns;
+  } else {
+    facts.type = IntOption(fd, SOL_SOCKET, SO_TYPE, 0);
+    facts.protocol = IntOption(fd, SOL_SOCKET, SO_PROTOCOL, 0);
+    facts.foreign_netns = SocketNetnsCookie(fd) != netns_cookie_;
+  }
   if (subject.domain == AF_INET6) {
     facts.v6only = IntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0;
     facts.bound_ifindex = static_cast<uint32_t>(IntOption(fd, SOL_SOCKET, SO_BINDTOIFINDEX, 0));
@@ -71,7 +79,6 @@ SocketFacts CallHandler::FactsOf(const Subject& subject) const {
     facts.bound =
         LocalName(fd, &name) == 0 && (name.v6()->sin6_port != 0 || !IN6_IS_ADDR_UNSPECIFIED(&name.v6()->sin6_addr));
   }
-  facts.foreign_netns = SocketNetnsCookie(fd) != netns_cookie_;
   return facts;
 }
 
@@ -85,14 +92,15 @@ int CallHandler::BindPort(const Subject& subject, const SockAddr& name) {
   return BindPrivate(subject.socket.get(), name);
 }
 
-void CallHandler::RememberRequest(const Subject& subject, const Endpoint& requested) {
-  if (requests_.size() >= kMaxRememberedRequests) requests_.clear();
-  requests_[SocketCookie(subject.socket.get())] = requested;
+void CallHandler::Remember(const Subject& subject, const SocketFacts& facts, const Endpoint& requested) {
+  if (subject.cookie == 0) return;
+  if (known_.size() >= kMaxKnownSockets) known_.clear();
+  known_[subject.cookie] = {facts.type, facts.protocol, facts.foreign_netns, requested};
 }
 
-Endpoint CallHandler::RecallRequest(const Subject& subject, const Endpoint& fallback) {
-  const auto found = requests_.find(SocketCookie(subject.socket.get()));
-  return found != requests_.end() ? found->second : fallback;
+const CallHandler::KnownSocket* CallHandler::Recall(const Subject& subject) const {
+  const auto found = known_.find(subject.cookie);
+  return found != known_.end() ? &found->second : nullptr;
 }
 
 }  // namespace forcebind

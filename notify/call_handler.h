@@ -58,7 +58,17 @@ class CallHandler {
     Call call;
     UniqueFd socket;
     int domain = 0;
-    SockAddr address;  // bind: our copy
+    uint64_t cookie = 0;  // AF_INET, AF_INET6
+    SockAddr address;     // bind: our copy
+  };
+
+  // What bind() learned of a TCP socket and never changes, kept for listen(): each fact costs a system call. By socket
+  // cookie, which no other socket ever has.
+  struct KnownSocket {
+    int type = 0;
+    int protocol = 0;
+    bool foreign_netns = false;
+    Endpoint requested;  // for display
   };
 
   int Gather(const Notification& notification, Subject* subject);
@@ -79,8 +89,8 @@ class CallHandler {
   // bind() with the service's right to privileged ports, and no other.
   int BindPort(const Subject& subject, const SockAddr& name);
   Outcome Refuse(const Subject& subject, int error, const std::string& reason);
-  void RememberRequest(const Subject& subject, const Endpoint& requested);
-  Endpoint RecallRequest(const Subject& subject, const Endpoint& fallback);
+  void Remember(const Subject& subject, const SocketFacts& facts, const Endpoint& requested);
+  const KnownSocket* Recall(const Subject& subject) const;
 
   const ServicePolicy& policy_;
   NotifyDevice& device_;
@@ -88,8 +98,8 @@ class CallHandler {
   ServiceLog& log_;
   const uint64_t netns_cookie_;
   DescriptorSource descriptors_;
-  // What was asked for, by socket cookie, from bind() to listen(). For display only; emptied when it is full.
-  absl::flat_hash_map<uint64_t, Endpoint> requests_;
+  // Emptied when it is full.
+  absl::flat_hash_map<uint64_t, KnownSocket> known_;
 };
 
 }  // namespace forcebind

@@ -72,8 +72,9 @@ CallHandler::Outcome CallHandler::ListenInet(const Subject& subject) {
   const bool dual_stack = actual.address.IsV4Mapped() && !facts.v6only;
   const Publication* publication = protocol ? policy_.FindPublication(*protocol, actual.port) : nullptr;
   const IpAddress wildcard = subject.domain == AF_INET ? IpAddress() : IpAddress::V6({});
+  const KnownSocket* known = Recall(subject);
   const Announcement announcement{.protocol = Protocol::kTcp,
-                                  .requested = RecallRequest(subject, {wildcard, 0}),
+                                  .requested = known != nullptr ? known->requested : Endpoint{wildcard, 0},
                                   .actual = actual,
                                   .published = publication != nullptr,
                                   .dual_stack = dual_stack};
