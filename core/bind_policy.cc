@@ -118,6 +118,8 @@ AddressCheck CheckAddress(const Request& request) {
     case HostFacts::AddressKind::kForeign:
       if (!request.facts.nonlocal_bind) return {EADDRNOTAVAIL, ""};
       break;
+    case HostFacts::AddressKind::kNoInterface:
+      return {ENODEV, ""};
     case HostFacts::AddressKind::kLocal:
       break;
   }

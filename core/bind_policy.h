@@ -35,9 +35,9 @@ struct SocketFacts {
 class HostFacts {
  public:
   virtual ~HostFacts() = default;
-  enum class AddressKind { kLocal, kBroadcast, kForeign };
+  enum class AddressKind { kLocal, kBroadcast, kForeign, kNoInterface };
   // What `address`, neither wildcard nor loopback nor multicast nor IPv4-mapped, is to this host (a link-local one: on
-  // the interface that the request names).
+  // the interface that the request names; there may be none).
   virtual AddressKind Classify(const IpAddress& address) = 0;
   // May the service bind ports below net.ipv4.ip_unprivileged_port_start?
   virtual bool MayBindPort(uint16_t port) = 0;

@@ -39,6 +39,7 @@ HostFacts::AddressKind KernelHostFacts::Classify(const IpAddress& address) {
   UniqueFd scratch(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const SockAddr name = ToSockAddr({address, 0}, scope_id_);
   if (!scratch.valid() || bind(scratch.get(), name.get(), name.size) != 0) {
+    if (scratch.valid() && errno == ENODEV) return AddressKind::kNoInterface;
     return MayBindForeign(address.is_v4()) ? AddressKind::kLocal : AddressKind::kForeign;
   }
   // A socket without SO_BROADCAST may bind a broadcast address, but not talk to it (net/ipv4/datagram.c).
