@@ -5,6 +5,7 @@
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,10 +26,32 @@ constexpr unsigned kMptcpProtocol = 262;  // IPPROTO_MPTCP
 constexpr uint64_t kIntMask =
     UINT32_MAX;  // an int argument's upper half is ignored by the kernel, so it is by the filter
 
+constexpr uint64_t kSocketTypeMask = 0xf;  // SOCK_TYPE_MASK of include/linux/net.h: the rest is flags
+
 using Context = std::unique_ptr<void, decltype(&seccomp_release)>;
 
 // Every group of comparisons under which a rule holds; the rule is added once for each.
 using Comparisons = std::vector<std::vector<scmp_arg_cmp>>;
+
+bool Contains(absl::Span<const int> families, int family) {
+  return std::find(families.begin(), families.end(), family) != families.end();
+}
+
+// Does the rule hold for this ABI?
+bool Concerns(const TracedSyscall& traced, uint32_t arch) {
+  switch (traced.condition) {
+    case Condition::kFamilyNotAllowed:
+    case Condition::kOldPacketSocket:
+    case Condition::kMptcp:
+      return arch != SCMP_ARCH_X86;
+    case Condition::kFromI386:
+      return arch == SCMP_ARCH_X86;
+    case Condition::kAlways:
+    case Condition::kNewListener:
+      return true;
+  }
+  return true;
+}
 
 scmp_arg_cmp Compare(unsigned argument, scmp_compare operation, uint64_t a, uint64_t b = 0) {
   return {.arg = argument, .op = operation, .datum_a = a, .datum_b = b};
@@ -38,12 +61,22 @@ Comparisons ComparisonsFor(Condition condition, const FilterOptions& options) {
   Comparisons all;
   switch (condition) {
     case Condition::kAlways:
+    case Condition::kFromI386:
       return {{}};
     case Condition::kFamilyNotAllowed:
       for (const MaskedValue& family : Complement(options.families)) {
         all.push_back({Compare(0, SCMP_CMP_MASKED_EQ, family.mask, family.value)});
       }
-      all.push_back({Compare(0, SCMP_CMP_GE, kSmallFamilies)});
+      // Everything from 64 on has one of these bits. Not "at least 64": that would compare the upper half as well.
+      for (uint64_t bit = kSmallFamilies; bit <= kIntMask; bit <<= 1) {
+        all.push_back({Compare(0, SCMP_CMP_MASKED_EQ, bit, bit)});
+      }
+      return all;
+    case Condition::kOldPacketSocket:
+      if (!Contains(options.families, AF_PACKET)) {
+        all.push_back({Compare(0, SCMP_CMP_MASKED_EQ, kIntMask, AF_INET),
+                       Compare(1, SCMP_CMP_MASKED_EQ, kSocketTypeMask, SOCK_PACKET)});
+      }
       return all;
     case Condition::kMptcp:
       if (options.deny_mptcp) all.push_back({Compare(2, SCMP_CMP_MASKED_EQ, kIntMask, kMptcpProtocol)});
@@ -81,6 +114,24 @@ absl::StatusOr<std::vector<sock_filter>> Export(scmp_filter_ctx context) {
   return program;
 }
 
+// A filter for one ABI, which knows no other.
+absl::Status BuildFor(uint32_t arch, const FilterOptions& options, Context* context) {
+  context->reset(seccomp_init(SCMP_ACT_ALLOW));
+  if (*context == nullptr) return absl::ResourceExhaustedError("libseccomp gave no filter context");
+  int error = seccomp_attr_set(context->get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
+  if (error == 0 && arch != seccomp_arch_native()) {
+    error = seccomp_arch_remove(context->get(), SCMP_ARCH_NATIVE);
+    if (error == 0) error = seccomp_arch_add(context->get(), arch);
+  }
+  if (error != 0) return ErrnoStatus(-error, "set up the filter");
+  for (const TracedSyscall& traced : kTracedSyscalls) {
+    if (!Concerns(traced, arch)) continue;
+    absl::Status added = AddRule(context->get(), traced, options);
+    if (!added.ok()) return added;
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::vector<MaskedValue> Complement(absl::Span<const int> allowed) {
@@ -103,17 +154,19 @@ std::vector<MaskedValue> Complement(absl::Span<const int> allowed) {
 }
 
 absl::StatusOr<std::vector<sock_filter>> BuildFilter(const FilterOptions& options) {
-  Context context(seccomp_init(SCMP_ACT_ALLOW), &seccomp_release);
-  if (context == nullptr) return absl::ResourceExhaustedError("libseccomp gave no filter context");
-  int error = seccomp_attr_set(context.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ERRNO(ENOSYS));
+  Context context(nullptr, &seccomp_release);
+  absl::Status built = BuildFor(seccomp_arch_native(), options, &context);
 #if defined(__x86_64__)
-  if (error == 0) error = seccomp_arch_add(context.get(), SCMP_ARCH_X86);
-#endif
-  if (error != 0) return ErrnoStatus(-error, "set up the filter");
-  for (const TracedSyscall& traced : kTracedSyscalls) {
-    absl::Status added = AddRule(context.get(), traced, options);
-    if (!added.ok()) return added;
+  Context i386(nullptr, &seccomp_release);
+  if (built.ok()) built = BuildFor(SCMP_ARCH_X86, options, &i386);
+  if (built.ok()) {
+    const int error = seccomp_merge(context.get(), i386.get());
+    // A context that has been merged is the other one's.
+    if (error == 0) (void)i386.release();
+    if (error != 0) built = ErrnoStatus(-error, "merge the filters of two architectures");
   }
+#endif
+  if (!built.ok()) return built;
   return Export(context.get());
 }
 

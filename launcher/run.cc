@@ -44,7 +44,7 @@ int Accompany(const ServiceSetup& setup, LogLevel level, uint64_t netns_cookie, 
   Publisher& publisher = link != nullptr ? static_cast<Publisher&>(*link) : nobody;
   LoopSource& source = link != nullptr ? static_cast<LoopSource&>(*link) : nobody;
   if (link != nullptr) link->TakeOver();
-  CallHandler handler(setup.policy, **device, publisher, log, netns_cookie);
+  CallHandler handler(setup.policy, **device, publisher, log, netns_cookie, link != nullptr);
   hand_over.Confirm();
   return RunNotifyLoop(
       **device, [&](const Notification& call) { return handler.Handle(call); }, source);

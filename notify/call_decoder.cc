@@ -8,6 +8,8 @@
 
 #include <optional>
 
+#include "absl/types/span.h"
+
 namespace forcebind {
 namespace {
 
@@ -21,33 +23,68 @@ constexpr uint32_t kNativeArch = AUDIT_ARCH_AARCH64;
 
 // arch/x86/entry/syscalls/syscall_32.tbl
 constexpr int kI386Socketcall = 102;
-constexpr int kI386Bind = 361;
-constexpr int kI386Listen = 363;
 
-std::optional<CallKind> KindOf(int number, int bind_number, int listen_number) {
-  if (number == bind_number) return CallKind::kBind;
-  if (number == listen_number) return CallKind::kListen;
+struct NumberedCall {
+  int number;
+  CallKind kind;
+};
+constexpr NumberedCall kNative[] = {{__NR_bind, CallKind::kBind}, {__NR_listen, CallKind::kListen}};
+constexpr NumberedCall kI386[] = {
+    {359, CallKind::kSocket}, {360, CallKind::kSocketPair}, {361, CallKind::kBind}, {363, CallKind::kListen}};
+constexpr NumberedCall kMultiplexed[] = {{SYS_SOCKET, CallKind::kSocket},
+                                         {SYS_SOCKETPAIR, CallKind::kSocketPair},
+                                         {SYS_BIND, CallKind::kBind},
+                                         {SYS_LISTEN, CallKind::kListen}};
+
+std::optional<CallKind> KindOf(int number, absl::Span<const NumberedCall> calls) {
+  for (const NumberedCall& call : calls) {
+    if (call.number == number) return call.kind;
+  }
   return std::nullopt;
+}
+
+size_t ArgumentCount(CallKind kind) {
+  switch (kind) {
+    case CallKind::kListen:
+      return 2;
+    case CallKind::kBind:
+    case CallKind::kSocket:
+      return 3;
+    case CallKind::kSocketPair:
+      return 4;
+  }
+  return 0;
 }
 
 void Fill(CallKind kind, const uint64_t* args, Call* call) {
   call->kind = kind;
-  call->fd = static_cast<int>(args[0]);
-  if (kind == CallKind::kBind) {
-    call->address = args[1];
-    call->address_length = static_cast<int>(args[2]);
-  } else {
-    call->backlog = static_cast<int>(args[1]);
+  switch (kind) {
+    case CallKind::kBind:
+      call->fd = static_cast<int>(args[0]);
+      call->address = args[1];
+      call->address_length = static_cast<int>(args[2]);
+      return;
+    case CallKind::kListen:
+      call->fd = static_cast<int>(args[0]);
+      call->backlog = static_cast<int>(args[1]);
+      return;
+    case CallKind::kSocket:
+    case CallKind::kSocketPair:
+      call->family = static_cast<int>(args[0]);
+      call->type = static_cast<int>(args[1]);
+      call->protocol = static_cast<int>(args[2]);
+      if (kind == CallKind::kSocketPair) call->address = args[3];
   }
 }
 
 int DecodeSocketcall(const Notification& notification, MemoryReader read, Call* call) {
-  const std::optional<CallKind> kind = KindOf(static_cast<int>(notification.args[0]), SYS_BIND, SYS_LISTEN);
+  const std::optional<CallKind> kind = KindOf(static_cast<int>(notification.args[0]), kMultiplexed);
   if (!kind) return ENOSYS;
-  uint32_t words[3] = {};
-  const size_t count = *kind == CallKind::kBind ? 3 : 2;
-  if (const int error = read(notification.args[1] & UINT32_MAX, words, count * sizeof(uint32_t))) return error;
-  const uint64_t args[3] = {words[0], words[1], words[2]};
+  uint32_t words[4] = {};
+  if (const int error = read(notification.args[1] & UINT32_MAX, words, ArgumentCount(*kind) * sizeof(uint32_t))) {
+    return error;
+  }
+  const uint64_t args[4] = {words[0], words[1], words[2], words[3]};
   Fill(*kind, args, call);
   return 0;
 }
@@ -57,10 +94,10 @@ int DecodeSocketcall(const Notification& notification, MemoryReader read, Call* 
 int DecodeCall(const Notification& notification, MemoryReader read, Call* call) {
   std::optional<CallKind> kind;
   if (notification.arch == kNativeArch) {
-    kind = KindOf(notification.number, __NR_bind, __NR_listen);
+    kind = KindOf(notification.number, kNative);
   } else if (notification.arch == AUDIT_ARCH_I386) {
     if (notification.number == kI386Socketcall) return DecodeSocketcall(notification, read, call);
-    kind = KindOf(notification.number, kI386Bind, kI386Listen);
+    kind = KindOf(notification.number, kI386);
   }
   if (!kind) return ENOSYS;
   Fill(*kind, notification.args, call);

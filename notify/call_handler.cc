@@ -29,17 +29,28 @@ CallHandler::Outcome CallHandler::Handle(const Notification& notification) {
                      "): it has made itself undumpable, or Yama forbids it; run forcebind with CAP_SYS_PTRACE"));
   }
   if (error != 0) return {error, Verdict::kFailed};
-  return subject.call.kind == CallKind::kBind ? Bind(subject) : Listen(subject);
+  switch (subject.call.kind) {
+    case CallKind::kBind:
+      return Bind(subject);
+    case CallKind::kListen:
+      return Listen(subject);
+    case CallKind::kSocket:
+    case CallKind::kSocketPair:
+      return MakeSocket(subject);
+  }
+  return {ENOSYS, Verdict::kFailed};
 }
 
 // In the kernel's order (net/socket.c, __sys_bind): the descriptor, then the address.
 int CallHandler::Gather(const Notification& notification, Subject* subject) {
+  subject->id = notification.id;
   subject->tid = notification.tid;
   if (notification.tid <= 0) return EPERM;
   const auto read = [&](uint64_t address, void* buffer, size_t size) {
     return ReadTargetMemory(notification.tid, address, buffer, size);
   };
   if (const int error = DecodeCall(notification, read, &subject->call)) return error;
+  if (subject->call.kind == CallKind::kSocket || subject->call.kind == CallKind::kSocketPair) return 0;
   if (const int error = descriptors_.Fetch(notification.tid, subject->call.fd, &subject->socket)) return error;
   subject->domain = SocketDomain(subject->socket.get());
   if (subject->domain < 0) return -subject->domain;
@@ -53,8 +64,9 @@ int CallHandler::Gather(const Notification& notification, Subject* subject) {
 
 CallHandler::Outcome CallHandler::Refuse(const Subject& subject, int error, const std::string& reason) {
   if (!reason.empty() && log_.Wants(LogLevel::kWarning)) {
-    const char* call = subject.call.kind == CallKind::kBind ? "bind" : "listen";
-    log_.Write(LogLevel::kWarning, subject.tid, absl::StrCat(call, ": ", ErrnoName(error), ": ", reason));
+    const char* const kNames[] = {"bind", "listen", "socket", "socketpair"};
+    log_.Write(LogLevel::kWarning, subject.tid,
+               absl::StrCat(kNames[static_cast<int>(subject.call.kind)], ": ", ErrnoName(error), ": ", reason));
   }
   return {error, Verdict::kDenied};
 }

@@ -16,6 +16,7 @@
 //          LISTEN; then try bind(private, port 0), which locks the address or fails because there is one; then check
 //          the name, whatever its history (an accepted socket has the public address that it was accepted on, locked);
 //          then listen.
+//   socket, socketpair (i386 only, notify/traced_syscalls.h): made here, as the task itself, and put into its table.
 //
 // TRUST    Everything read from the target is hostile, and so is what other threads do to the socket meanwhile.
 // LIMITS   One call at a time; 128 bytes of the target's memory; a supervisor that does not answer costs its time
@@ -45,15 +46,22 @@ class CallHandler {
   using Outcome = CallOutcome;
 
   // All borrowed, for the life of the handler. `netns_cookie`: of the namespace that the private addresses are in.
+  // `deny_mptcp`: as for the filter.
   CallHandler(const ServicePolicy& policy, NotifyDevice& device, Publisher& publisher, ServiceLog& log,
-              uint64_t netns_cookie)
-      : policy_(policy), device_(device), publisher_(publisher), log_(log), netns_cookie_(netns_cookie) {}
+              uint64_t netns_cookie, bool deny_mptcp)
+      : policy_(policy),
+        device_(device),
+        publisher_(publisher),
+        log_(log),
+        netns_cookie_(netns_cookie),
+        deny_mptcp_(deny_mptcp) {}
 
   Outcome Handle(const Notification& notification);
 
  private:
   // One call in hand.
   struct Subject {
+    uint64_t id = 0;
     pid_t tid = 0;
     Call call;
     UniqueFd socket;
@@ -79,6 +87,8 @@ class CallHandler {
   Outcome BindUnix(const Subject& subject);
   Outcome BindNetlink(const Subject& subject);
   Outcome BindAsTask(const Subject& subject);
+  Outcome MakeSocket(const Subject& subject);
+  int CheckFamily(const Call& call) const;
   Outcome Listen(const Subject& subject);
   Outcome ListenInet(const Subject& subject);
   Outcome ListenAsTask(const Subject& subject);
@@ -97,6 +107,7 @@ class CallHandler {
   Publisher& publisher_;
   ServiceLog& log_;
   const uint64_t netns_cookie_;
+  const bool deny_mptcp_;
   DescriptorSource descriptors_;
   // Emptied when it is full.
   absl::flat_hash_map<uint64_t, KnownSocket> known_;

@@ -19,7 +19,8 @@ void ServeOne(NotifyDevice& device, CallFunction handle, CallCounters* counters)
   if (device.Receive(&notification) != 0) return;
   const uint64_t start = NowNs();
   const CallOutcome outcome = handle(notification);
-  const bool answered = outcome.verdict != Verdict::kGone && device.Reply(notification.id, outcome.error) == 0;
+  const bool answered =
+      outcome.answered || (outcome.verdict != Verdict::kGone && device.Reply(notification.id, outcome.error) == 0);
   counters->Add(answered ? outcome.verdict : Verdict::kGone, NowNs() - start);
 }
 

@@ -32,6 +32,7 @@ class LoopSource {
 struct CallOutcome {
   int error = 0;  // errno for the service
   Verdict verdict = Verdict::kFailed;
+  bool answered = false;  // the reply has been sent
 };
 
 using CallFunction = absl::FunctionRef<CallOutcome(const Notification&)>;

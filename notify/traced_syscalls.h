@@ -9,7 +9,7 @@
 
 namespace forcebind {
 
-enum class CallKind { kBind, kListen };
+enum class CallKind { kBind, kListen, kSocket, kSocketPair };
 
 enum class Treatment {
   kNotify,  // stopped, and done on the service's behalf
@@ -21,7 +21,9 @@ enum class Treatment {
 enum class Condition {
   kAlways,
   kFamilyNotAllowed,  // socket(), socketpair(): the address family is not among the profile's `families`
+  kOldPacketSocket,   // socket(): AF_INET with SOCK_PACKET, which makes a socket of AF_PACKET, unless that is allowed
   kMptcp,             // socket(): protocol 262, for a service with a supervisor
+  kFromI386,          // made in the i386 ABI, in place of the three above
   kNewListener,       // seccomp(): SECCOMP_FILTER_FLAG_NEW_LISTENER
 };
 
@@ -34,8 +36,9 @@ struct TracedSyscall {
 };
 
 // i386's socketcall(2) meets the rules of the calls that it stands for. Its arguments lie in memory, where a filter
-// cannot look: so its SYS_SOCKET and SYS_SOCKETPAIR always fail (EAFNOSUPPORT). The C library calls socket() itself
-// since Linux 4.3.
+// cannot look, and Debian's C library for i386 makes every socket by it: so socket() and socketpair() are stopped
+// there, the conditions are the companion's to check (notify/socket_call), and it makes the socket on the service's
+// behalf.
 inline constexpr TracedSyscall kTracedSyscalls[] = {
     {"bind", Condition::kAlways, Treatment::kNotify, 0, "done on the private address"},
     {"listen", Condition::kAlways, Treatment::kNotify, 0,
@@ -43,8 +46,11 @@ inline constexpr TracedSyscall kTracedSyscalls[] = {
     {"socket", Condition::kFamilyNotAllowed, Treatment::kFail, EAFNOSUPPORT,
      "families that carry network traffic past bind() are for the profile to allow"},
     {"socketpair", Condition::kFamilyNotAllowed, Treatment::kFail, EAFNOSUPPORT, "as for socket"},
+    {"socket", Condition::kOldPacketSocket, Treatment::kFail, EAFNOSUPPORT, "a packet socket under an older name"},
     {"socket", Condition::kMptcp, Treatment::kFail, EPROTONOSUPPORT,
      "an MPTCP listener cannot be published; programs fall back to TCP"},
+    {"socket", Condition::kFromI386, Treatment::kNotify, 0, "as above, for arguments that a filter cannot see"},
+    {"socketpair", Condition::kFromI386, Treatment::kNotify, 0, "as above, for arguments that a filter cannot see"},
     {"io_uring_setup", Condition::kAlways, Treatment::kFail, ENOSYS,
      "its bind and listen operations never meet a filter; programs fall back to system calls"},
     {"seccomp", Condition::kNewListener, Treatment::kFail, EBUSY,

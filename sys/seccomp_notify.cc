@@ -2,6 +2,7 @@
 #include "sys/seccomp_notify.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
@@ -23,6 +24,15 @@ namespace {
 
 int Seccomp(unsigned operation, unsigned flags, void* argument) {
   return static_cast<int>(syscall(SYS_seccomp, operation, flags, argument));
+}
+
+int AddFdWithFlags(int notify_fd, uint64_t id, int fd, bool close_on_exec, uint32_t flags) {
+  seccomp_notif_addfd request = {.id = id,
+                                 .flags = flags,
+                                 .srcfd = static_cast<uint32_t>(fd),
+                                 .newfd = 0,
+                                 .newfd_flags = close_on_exec ? static_cast<uint32_t>(O_CLOEXEC) : 0};
+  return ioctl(notify_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &request);
 }
 
 }  // namespace
@@ -58,6 +68,15 @@ int SeccompNotify::Reply(uint64_t id, int error) {
   seccomp_notif_resp response = {.id = id, .val = 0, .error = -error, .flags = 0};
   memcpy(response_.data(), &response, sizeof(response));
   return ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_SEND, response_.data()) == 0 ? 0 : errno;
+}
+
+int SeccompNotify::AddFd(uint64_t id, int fd, bool close_on_exec, int* number) {
+  *number = AddFdWithFlags(fd_.get(), id, fd, close_on_exec, 0);
+  return *number >= 0 ? 0 : errno;
+}
+
+int SeccompNotify::ReplyWithFd(uint64_t id, int fd, bool close_on_exec) {
+  return AddFdWithFlags(fd_.get(), id, fd, close_on_exec, SECCOMP_ADDFD_FLAG_SEND) >= 0 ? 0 : errno;
 }
 
 absl::StatusOr<UniqueFd> LoadFilterWithListener(absl::Span<const sock_filter> program) {

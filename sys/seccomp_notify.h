@@ -40,6 +40,10 @@ class NotifyDevice {
   virtual bool IsAlive(uint64_t id) = 0;
   // The call returns 0 (error == 0) or -1 with errno `error`. 0, or ENOENT.
   virtual int Reply(uint64_t id, int error) = 0;
+  // Puts a copy of `fd` into the target's descriptor table, at the number *number. An errno value: ENOENT, or EMFILE.
+  virtual int AddFd(uint64_t id, int fd, bool close_on_exec, int* number) = 0;
+  // The same, and the call returns that number. If it fails the call still waits for its reply.
+  virtual int ReplyWithFd(uint64_t id, int fd, bool close_on_exec) = 0;
 };
 
 class SeccompNotify : public NotifyDevice {
@@ -52,6 +56,8 @@ class SeccompNotify : public NotifyDevice {
   int Receive(Notification* notification) override;
   bool IsAlive(uint64_t id) override;
   int Reply(uint64_t id, int error) override;
+  int AddFd(uint64_t id, int fd, bool close_on_exec, int* number) override;
+  int ReplyWithFd(uint64_t id, int fd, bool close_on_exec) override;
 
  private:
   SeccompNotify(UniqueFd fd, size_t request_size, size_t response_size)

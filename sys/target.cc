@@ -88,6 +88,14 @@ int ReadTargetMemory(pid_t tid, uint64_t address, void* buffer, size_t size) {
   return static_cast<size_t>(count) == size ? 0 : EFAULT;
 }
 
+int WriteTargetMemory(pid_t tid, uint64_t address, const void* buffer, size_t size) {
+  iovec local = {.iov_base = const_cast<void*>(buffer), .iov_len = size};
+  iovec remote = {.iov_base = reinterpret_cast<void*>(address), .iov_len = size};
+  const ssize_t count = process_vm_writev(tid, &local, 1, &remote, 1, 0);
+  if (count < 0) return errno;
+  return static_cast<size_t>(count) == size ? 0 : EFAULT;
+}
+
 bool ParseTaskStatus(const std::string& status, TaskIdentity* identity) {
   bool good = true;
   int found = 0;

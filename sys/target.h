@@ -38,6 +38,9 @@ class DescriptorSource {
 // Exactly `size` bytes from `address`. EFAULT: not all of it is readable there.
 int ReadTargetMemory(pid_t tid, uint64_t address, void* buffer, size_t size);
 
+// Writes exactly `size` bytes to `address`. EFAULT: not all of it is writable there.
+int WriteTargetMemory(pid_t tid, uint64_t address, const void* buffer, size_t size);
+
 // Who a thread is, as far as a call made for it must be made as it.
 struct TaskIdentity {
   pid_t tgid = 0;

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// socket_call: CallHandler's part for socket() and socketpair() of the i386 ABI, whose arguments a filter cannot see.
+//
+// The socket is made as the task itself, since it belongs to the user who makes it and some need a capability, and then
+// put into the task's table. Of a socketpair SO_PEERCRED names another process id, and the task's user and group.
+#include <errno.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+
+#include "notify/call_handler.h"
+#include "sys/stand_in.h"
+#include "sys/unix_channel.h"
+
+namespace forcebind {
+namespace {
+
+constexpr int kMptcp = 262;     // IPPROTO_MPTCP
+constexpr int kTypeMask = 0xf;  // SOCK_TYPE_MASK: the rest is flags
+
+struct Pair {
+  UniqueFd first, second;
+};
+
+// `second` stays invalid for socket().
+int Make(const Call& call, Pair* made) {
+  int fds[2] = {-1, -1};
+  if (call.kind == CallKind::kSocket) {
+    fds[0] = socket(call.family, call.type | SOCK_CLOEXEC, call.protocol);
+  } else if (socketpair(call.family, call.type | SOCK_CLOEXEC, call.protocol, fds) != 0) {
+    return errno;
+  }
+  if (fds[0] < 0) return errno;
+  made->first.reset(fds[0]);
+  made->second.reset(fds[1]);
+  return 0;
+}
+
+// One packet for each descriptor.
+int Send(int channel, const Pair& made) {
+  const uint8_t byte = 0;
+  for (const UniqueFd* fd : {&made.first, &made.second}) {
+    if (!fd->valid()) continue;
+    if (const int error = SendPacket(channel, {&byte, 1}, fd->get())) return error;
+  }
+  return 0;
+}
+
+int Receive(int channel, const Call& call, Pair* made) {
+  Packet packet;
+  if (const int error = ReceivePacket(channel, 1, &packet)) return error;
+  made->first = std::move(packet.fd);
+  if (call.kind == CallKind::kSocket) return 0;
+  const int error = ReceivePacket(channel, 1, &packet);
+  made->second = std::move(packet.fd);
+  return error;
+}
+
+int MakeAs(pid_t tid, const Call& call, Pair* made) {
+  TaskIdentity identity;
+  if (const int error = ReadTaskIdentity(tid, &identity)) return error;
+  if (HasOwnCredentials(identity)) return Make(call, made);
+  int channel[2];
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) != 0) return errno;
+  const UniqueFd here(channel[0]), there(channel[1]);
+  const int error = CallAs(tid, identity, [&] {
+    const int failed = Make(call, made);
+    return failed != 0 ? failed : Send(there.get(), *made);
+  });
+  return error != 0 ? error : Receive(here.get(), call, made);
+}
+
+// The numbers go where the task wants them. That place is tried first, since a descriptor cannot be taken back.
+int GivePair(NotifyDevice& device, uint64_t id, pid_t tid, const Call& call, const Pair& made) {
+  const bool close_on_exec = (call.type & SOCK_CLOEXEC) != 0;
+  int32_t numbers[2] = {-1, -1};
+  if (const int error = WriteTargetMemory(tid, call.address, numbers, sizeof(numbers))) return error;
+  if (const int error = device.AddFd(id, made.first.get(), close_on_exec, &numbers[0])) return error;
+  if (const int error = device.AddFd(id, made.second.get(), close_on_exec, &numbers[1])) return error;
+  return WriteTargetMemory(tid, call.address, numbers, sizeof(numbers));
+}
+
+}  // namespace
+
+// What the filter asks of the other ABI (launcher/filter).
+int CallHandler::CheckFamily(const Call& call) const {
+  const bool old_packet =
+      call.kind == CallKind::kSocket && call.family == AF_INET && (call.type & kTypeMask) == SOCK_PACKET;
+  const int family = old_packet ? AF_PACKET : call.family;
+  if (std::find(policy_.families.begin(), policy_.families.end(), family) == policy_.families.end())
+    return EAFNOSUPPORT;
+  return deny_mptcp_ && call.kind == CallKind::kSocket && call.protocol == kMptcp ? EPROTONOSUPPORT : 0;
+}
+
+CallHandler::Outcome CallHandler::MakeSocket(const Subject& subject) {
+  const Call& call = subject.call;
+  if (const int error = CheckFamily(call)) return Refuse(subject, error, "");
+  if (!InOwnNamespace(subject.tid, "net")) {
+    return Refuse(subject, EAFNOSUPPORT,
+                  "32-bit programs get no sockets in another network namespace than forcebind's");
+  }
+  Pair made;
+  if (const int error = MakeAs(subject.tid, call, &made)) return {error, Verdict::kFailed};
+  if (call.kind == CallKind::kSocketPair) {
+    return {GivePair(device_, subject.id, subject.tid, call, made), Verdict::kAsRequested};
+  }
+  const int error = device_.ReplyWithFd(subject.id, made.first.get(), (call.type & SOCK_CLOEXEC) != 0);
+  if (error == ENOENT) return {ENOENT, Verdict::kGone};
+  return {error, Verdict::kAsRequested, error == 0};
+}
+
+}  // namespace forcebind
