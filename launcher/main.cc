@@ -18,6 +18,7 @@ constexpr Command kCommands[] = {
     {"explain", "say who would get a new connection, and why", &DeclareExplain},
     {"profile", "check, show or list profiles", &DeclareProfile},
     {"hosts", "print the services' addresses as lines for /etc/hosts", &DeclareHosts},
+    {"doctor", "say what works here, what does not, and what to do", &DeclareDoctor},
     {"version", "print the version", &DeclareVersion},
 };
 

@@ -38,15 +38,6 @@ absl::Status AddPublishOption(const std::string& text, std::vector<Publication>*
   return Amend("--publish", text, AddPublication({.protocol = port->protocol, .port = port->first, .on = {}}, publish));
 }
 
-std::optional<Prefix> HostUlaPrefix() {
-  std::ifstream file(kUlaPrefixFile);
-  std::string line;
-  if (!std::getline(file, line)) return std::nullopt;
-  absl::StatusOr<Prefix> prefix = Prefix::Parse(line);
-  const bool usable = prefix.ok() && prefix->base.IsUla() && prefix->length <= 64;
-  return usable ? std::optional(*prefix) : std::nullopt;
-}
-
 bool AnySocketAt(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
 }  // namespace
@@ -85,6 +76,15 @@ SupervisorPath FindSupervisor(const std::optional<std::string>& option) {
     if (AnySocketAt(own)) return {own, false};
   }
   return {AnySocketAt(kSystemSocket) ? kSystemSocket : "", false};
+}
+
+std::optional<Prefix> HostUlaPrefix() {
+  std::ifstream file(kUlaPrefixFile);
+  std::string line;
+  if (!std::getline(file, line)) return std::nullopt;
+  absl::StatusOr<Prefix> prefix = Prefix::Parse(line);
+  const bool usable = prefix.ok() && prefix->base.IsUla() && prefix->length <= 64;
+  return usable ? std::optional(*prefix) : std::nullopt;
 }
 
 PrivateAddresses LocalAddresses(const std::string& name) {

@@ -4,6 +4,7 @@
 #define FORCEBIND_LAUNCHER_SERVICE_SETUP_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -30,6 +31,9 @@ struct SupervisorPath {
   bool explicit_ = false;  // somebody named it
 };
 SupervisorPath FindSupervisor(const std::optional<std::string>& option);
+
+// The ULA prefix that a supervisor has chosen for this host, if any.
+std::optional<Prefix> HostUlaPrefix();
 
 // The private addresses that a name gets where no supervisor assigns them.
 PrivateAddresses LocalAddresses(const std::string& name);

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <errno.h>
+
+#include "absl/strings/str_cat.h"
+#include "launcher/doctor_checks.h"
+#include "sys/errno_status.h"
+
+namespace forcebind {
+namespace {
+
+DoctorCheck Ok(const char* name, std::string meaning) {
+  return {CheckGroup::kPublish, CheckLevel::kOk, name, std::move(meaning), ""};
+}
+DoctorCheck Warn(const char* name, std::string meaning, std::string advice) {
+  return {CheckGroup::kPublish, CheckLevel::kWarn, name, std::move(meaning), std::move(advice)};
+}
+// What only a supervisor needs: one that answers has found what it needs, though this user may not.
+DoctorCheck Missing(const DoctorFacts& facts, const char* name, std::string meaning, std::string advice) {
+  if (facts.supervisor.answers) return Warn(name, meaning + ", but the supervisor that runs can do without", "");
+  return {CheckGroup::kPublish, CheckLevel::kMissing, name, std::move(meaning), std::move(advice)};
+}
+
+DoctorCheck Supervisor(const DoctorFacts& facts) {
+  const SupervisorFacts& supervisor = facts.supervisor;
+  if (supervisor.answers) {
+    return Ok("supervisor",
+              absl::StrCat("answers: version ", supervisor.version.empty() ? "unknown" : supervisor.version,
+                           ", backend ", supervisor.backend));
+  }
+  if (!supervisor.wanted) return Warn("supervisor", "not asked, as was wished", "");
+  return Warn("supervisor", absl::StrCat("nothing is published: ", supervisor.trouble), "");
+}
+
+DoctorCheck Mptcp(const DoctorFacts& facts) {
+  if (facts.mptcp != 0) return Ok("mptcp", "not there");
+  return Ok("mptcp", "there, but services get EPROTONOSUPPORT for it, and fall back to TCP");
+}
+
+DoctorCheck Cgroup2(const DoctorFacts& facts) {
+  if (!facts.cgroup2.empty()) return Ok("cgroup-v2", absl::StrCat("mounted on ", facts.cgroup2));
+  return Missing(facts, "cgroup-v2", "not mounted: listeners of others cannot be tracked, nor ports guarded",
+                 "mount -t cgroup2 none /sys/fs/cgroup/unified");
+}
+
+DoctorCheck Bpffs(const DoctorFacts& facts) {
+  if (facts.bpffs) return Ok("bpffs", "mounted on /sys/fs/bpf");
+  return Warn("bpffs", "not mounted on /sys/fs/bpf, where published ports outlive a supervisor",
+              "forcebind-supervisor mounts it by itself, or: mount -t bpf bpf /sys/fs/bpf");
+}
+
+DoctorCheck Bpf(const DoctorFacts& facts, const char* name, int error, const char* purpose) {
+  if (error == 0) return Ok(name, absl::StrCat("programs load: ", purpose));
+  if (error == EPERM || error == EACCES) {
+    return Missing(facts, name, absl::StrCat("this user may not load programs (", ErrnoName(error), ")"),
+                   "start forcebind-supervisor with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, such as root has");
+  }
+  return Missing(facts, name, absl::StrCat("the kernel does not take such programs (", ErrnoName(error), ")"),
+                 "use Linux 5.14 or newer with CONFIG_BPF_SYSCALL and CONFIG_CGROUP_BPF");
+}
+
+DoctorCheck Btf(const DoctorFacts& facts) {
+  if (facts.btf == 0) return Ok("btf", "the kernel describes its types");
+  return Missing(facts, "btf", absl::StrCat("/sys/kernel/btf/vmlinux: ", ErrnoName(facts.btf)),
+                 "use a kernel with CONFIG_DEBUG_INFO_BTF, with sysfs mounted on /sys");
+}
+
+}  // namespace
+
+std::vector<DoctorCheck> PublishChecks(const DoctorFacts& facts) {
+  return {Supervisor(facts),
+          Cgroup2(facts),
+          Bpffs(facts),
+          Bpf(facts, "bpf-sk-lookup", facts.bpf_lookup, "packets find published services"),
+          Bpf(facts, "bpf-cgroup", facts.bpf_cgroup, "published ports are guarded"),
+          Bpf(facts, "bpf-sockops", facts.bpf_sockops, "listeners of others are seen at once"),
+          Btf(facts),
+          Mptcp(facts)};
+}
+
+}  // namespace forcebind
