@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// traced_syscalls_table: prints docs/traced-syscalls.md from the one table in notify/traced_syscalls.h.
+//
+//   traced_syscalls_table            prints the page
+//   traced_syscalls_table FILE       compares FILE with it: exit status 0 if they are equal, 1 if not
+#include "notify/traced_syscalls.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <fstream>
+#include <iterator>
+#include <string>
+
+namespace forcebind {
+namespace {
+
+constexpr char kHead[] =
+    R"(<!-- Made from notify/traced_syscalls.h: `cmake --build build --target traced_syscalls_page` writes it anew. -->
+# The system calls that forcebind does not let a service make by itself
+
+The seccomp filter that `forcebind run` loads lets every other call through. A *stopped* call waits in the kernel until
+the service's companion process has made it in the service's place. A call that *fails* never does anything.
+
+| call | when | what becomes of it | why |
+|---|---|---|---|
+)";
+
+constexpr char kTail[] =
+    R"(
+On x86-64 the same rules hold for i386 calls (`int 0x80`). i386's `socketcall` meets the rules of the calls that it
+stands for; since its arguments lie in memory, where a filter cannot look, its SYS_SOCKET and SYS_SOCKETPAIR always fail
+with EAFNOSUPPORT ([ADR 0006](adr/0006-socketcall-of-i386.md)). Calls of any other architecture, and x32 calls, fail with
+ENOSYS.
+)";
+
+const char* Text(Condition condition) {
+  switch (condition) {
+    case Condition::kAlways:
+      return "always";
+    case Condition::kFamilyNotAllowed:
+      return "the address family is not among the profile's `families`";
+    case Condition::kMptcp:
+      return "the protocol is 262 (MPTCP), and the service has a supervisor";
+    case Condition::kNewListener:
+      return "the flags have SECCOMP_FILTER_FLAG_NEW_LISTENER";
+  }
+  return "?";
+}
+
+std::string Outcome(const TracedSyscall& traced) {
+  if (traced.treatment == Treatment::kNotify) return "stopped";
+  return std::string("fails with ") + strerrorname_np(traced.error);
+}
+
+std::string Page() {
+  std::string page = kHead;
+  for (const TracedSyscall& traced : kTracedSyscalls) {
+    page += std::string("| `") + traced.name + "` | " + Text(traced.condition) + " | " + Outcome(traced) + " | " +
+            traced.why + " |\n";
+  }
+  return page + kTail;
+}
+
+int Compare(const char* path) {
+  std::ifstream file(path);
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  if (text == Page()) return 0;
+  fprintf(stderr,
+          "%s is not what notify/traced_syscalls.h says: cmake --build build --target traced_syscalls_page mends it\n",
+          path);
+  return 1;
+}
+
+}  // namespace
+}  // namespace forcebind
+
+int main(int argc, char** argv) {
+  if (argc > 1) return forcebind::Compare(argv[1]);
+  fputs(forcebind::Page().c_str(), stdout);
+  return 0;
+}
