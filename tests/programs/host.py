@@ -155,8 +155,9 @@ class Process:
         self.log = pathlib.Path(f"/run/logs/{name}.{time.monotonic_ns()}")
         self.log.parent.mkdir(exist_ok=True)
         with open(self.log, "wb") as log:
+            # In a session of its own: some servers send signals to their whole process group (Apache's prefork).
             self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            **options)
+                                            start_new_session=True, **options)
         self.pidfd = os.pidfd_open(self.process.pid)
 
     @property
@@ -256,6 +257,7 @@ class HostTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
+        cls._numbers = {}
         cls._cleanups_of_class = contextlib.ExitStack()
         cls.addClassCleanup(cls._cleanups_of_class.close)
         cls.supervisor = cls.start_supervisor()
@@ -280,8 +282,9 @@ class HostTest(unittest.TestCase):
         self.services = []
 
     def start(self, name, command, **options):
-        """Starts a service; it is ended after the test."""
-        service = Service(len(self.services) + 1, name, command, **options)
+        """Starts a service; it is ended after the test. The supervisor remembers addresses: one name, one number."""
+        number = self._numbers.setdefault(name, len(self._numbers) + 1)
+        service = Service(number, name, command, **options)
         self.services.append(service)
         self.addCleanup(service.end)
         return service
