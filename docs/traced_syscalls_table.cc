@@ -28,10 +28,10 @@ the service's companion process has made it in the service's place. A call that 
 
 constexpr char kTail[] =
     R"(
-On x86-64 the same rules hold for i386 calls (`int 0x80`). i386's `socketcall` meets the rules of the calls that it
-stands for; since its arguments lie in memory, where a filter cannot look, its SYS_SOCKET and SYS_SOCKETPAIR always fail
-with EAFNOSUPPORT ([ADR 0006](adr/0006-socketcall-of-i386.md)). Calls of any other architecture, and x32 calls, fail with
-ENOSYS.
+On x86-64 the same rules hold for i386 calls (`int 0x80`), with one difference: there socket and socketpair are stopped,
+and the companion applies the profile's `families`, since i386's `socketcall`, which stands for all of these, has its
+arguments in memory, where a filter cannot look ([ADR 0006](adr/0006-socketcall-of-i386.md)). Calls of any other
+architecture, and x32 calls, fail with ENOSYS.
 )";
 
 const char* Text(Condition condition) {
@@ -40,8 +40,12 @@ const char* Text(Condition condition) {
       return "always";
     case Condition::kFamilyNotAllowed:
       return "the address family is not among the profile's `families`";
+    case Condition::kOldPacketSocket:
+      return "family AF_INET with type SOCK_PACKET, and `families` lacks \"packet\"";
     case Condition::kMptcp:
       return "the protocol is 262 (MPTCP), and the service has a supervisor";
+    case Condition::kFromI386:
+      return "in the i386 ABI, in place of the three above";
     case Condition::kNewListener:
       return "the flags have SECCOMP_FILTER_FLAG_NEW_LISTENER";
   }
