@@ -5,9 +5,9 @@
  * THEORY OF OPERATION
  *   The early hook runs before the kernel's own lookup, so it must know by itself whether a socket listens on exactly
  *   the address that was dialled. `exact` counts the sockets per endpoint; `records` remembers, per socket cookie, the
- *   key that it was counted under. A record is inserted with BPF_NOEXIST, and only who inserted it increments; only
- *   who deleted it decrements. So every event may be replayed: by the seeding, and by the programs of the supervisor
- *   before this one, which run beside ours for a moment.
+ *   key that it was counted under. Who adds increments, and takes that back if the record (BPF_NOEXIST) was there
+ *   already; only who deleted a record decrements. So every event may be replayed: by the seeding, and by the programs
+ *   of the supervisor before this one, which run beside ours for a moment.
  *
  *     TCP   added    sock_ops TCP_LISTEN_CB: inside listen(), after the socket is hashed, before the call returns
  *           removed  tracepoint inet_sock_set_state, TCP_LISTEN to TCP_CLOSE: close, shutdown, disconnect; inside the
@@ -71,42 +71,47 @@ static __always_inline bool fb_set_ipv6(__u8 *address, __u8 *family, __be32 w0, 
 	return (w0 | w1 | w2 | w3) != 0;
 }
 
+static __always_inline void fb_count_exact(const struct fb_exact_key *key, __u32 *count, int step)
+{
+	struct fb_state *st = bpf_map_lookup_elem(&state, &fb_zero);
+
+	if (st && key->ifindex)
+		__sync_fetch_and_add(&st->device_bound, step);
+	__sync_fetch_and_add(count, step);
+}
+
+/* Increments first: from the record's insertion on, somebody else may delete it and decrement. */
 static __always_inline void fb_track_add(__u64 cookie, struct fb_exact_key *key)
 {
 	struct fb_state *st = bpf_map_lookup_elem(&state, &fb_zero);
 	__u32 none = 0, *count;
 	long err;
 
-	if (!st)
+	if (!st || bpf_map_lookup_elem(&records, &cookie))
 		return;
 	key->generation = FB_READ(st->generation) & 1;
-	err = bpf_map_update_elem(&records, &cookie, key, BPF_NOEXIST);
-	if (err == -FB_EEXIST)
-		return;
-	if (err) {
-		FB_COUNT(untracked);
-		return;
-	}
 	count = bpf_map_lookup_elem(&exact, key);
 	if (!count) {
 		bpf_map_update_elem(&exact, key, &none, BPF_NOEXIST);
 		count = bpf_map_lookup_elem(&exact, key);
 	}
 	if (!count) {
-		bpf_map_delete_elem(&records, &cookie);
 		FB_COUNT(untracked);
 		return;
 	}
-	if (key->ifindex)
-		__sync_fetch_and_add(&st->device_bound, 1);
-	__sync_fetch_and_add(count, 1);
+	fb_count_exact(key, count, 1);
+	err = bpf_map_update_elem(&records, &cookie, key, BPF_NOEXIST);
+	if (!err)
+		return;
+	fb_count_exact(key, count, -1);
+	if (err != -FB_EEXIST)
+		FB_COUNT(untracked);
 }
 
 static __always_inline void fb_track_remove(__u64 cookie)
 {
 	struct fb_exact_key *record = bpf_map_lookup_elem(&records, &cookie);
 	struct fb_exact_key key;
-	struct fb_state *st;
 	__u32 *count;
 
 	if (!record)
@@ -117,10 +122,7 @@ static __always_inline void fb_track_remove(__u64 cookie)
 		return;
 	count = bpf_map_lookup_elem(&exact, &key);
 	if (count)
-		__sync_fetch_and_add(count, -1);
-	st = bpf_map_lookup_elem(&state, &fb_zero);
-	if (st && key.ifindex)
-		__sync_fetch_and_add(&st->device_bound, -1);
+		fb_count_exact(&key, count, -1);
 }
 
 /* Fills the key from a kernel socket; false for a wildcard or a family that is none of ours. */

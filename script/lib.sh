@@ -5,6 +5,8 @@
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/forcebind
 export LC_ALL=C.UTF-8
+# Objects of one checkout serve another: paths are hashed as relative ones.
+export CCACHE_BASEDIR=$repo CCACHE_NOHASHDIR=1
 
 say() { printf '%s\n' "$*"; }
 die() {
