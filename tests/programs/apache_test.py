@@ -21,5 +21,6 @@ class ApacheTest(host.HostTest):
     def test_event(self):
         self.check("event")
 
+
 if __name__ == "__main__":
     host.main()

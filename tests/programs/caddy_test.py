@@ -5,8 +5,6 @@ import host
 import servers
 
 PORT = 8080
-
-
 ADMINISTRATION = 2019
 
 
@@ -19,6 +17,7 @@ class CaddyTest(host.HostTest):
         self.assert_refused("192.0.2.7", ADMINISTRATION)
         self.assertEqual(published.stop(), 0)
         self.check_fallback(published, private, PORT, host.ask_http, "apache")
+
 
 if __name__ == "__main__":
     host.main()

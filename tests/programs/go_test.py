@@ -23,5 +23,6 @@ class GoTest(host.HostTest):
         self.assertEqual(published.stop(), -signal.SIGTERM)
         self.check_fallback(published, private, PORT, host.ask_http, "caddy")
 
+
 if __name__ == "__main__":
     host.main()

@@ -25,5 +25,6 @@ class HaproxyTest(host.HostTest):
         self.assertEqual(published.stop(signal.SIGTERM), 0)
         self.check_fallback(published, private, PORT, host.ask_http, "nginx")
 
+
 if __name__ == "__main__":
     host.main()

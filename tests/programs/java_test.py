@@ -21,5 +21,6 @@ class JavaTest(host.HostTest):
     def test_channels(self):
         self.check("nio")
 
+
 if __name__ == "__main__":
     host.main()

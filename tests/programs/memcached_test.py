@@ -24,5 +24,6 @@ class MemcachedTest(host.HostTest):
         self.assertEqual(published.stop(), 0)
         self.check_fallback(published, private, PORT, servers.ask_redis, "redis")
 
+
 if __name__ == "__main__":
     host.main()

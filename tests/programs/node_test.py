@@ -21,5 +21,6 @@ class NodeTest(host.HostTest):
     def test_cluster(self):
         self.check(2)
 
+
 if __name__ == "__main__":
     host.main()

@@ -32,5 +32,6 @@ class PostgresqlTest(host.HostTest):
         self.assertIn("peer", host.in_root(*servers.POSTGRES, *ask, f"{target} requirepeer=root", status=2))
         self.assertIn("Peer authentication failed", host.in_root(*ask, target, status=2))
 
+
 if __name__ == "__main__":
     host.main()

@@ -8,7 +8,6 @@ import servers
 
 PORT = 8080
 
-
 MPTCP = """
 import errno, socket
 try:
@@ -38,6 +37,7 @@ class PythonTest(host.HostTest):
         service = self.start("mptcp", ["python3", "-c", MPTCP], publish=[f"tcp/{PORT}"])
         self.assertEqual(service.wait(), 0)
         self.assertEqual(service.output().strip(), "EPROTONOSUPPORT")
+
 
 if __name__ == "__main__":
     host.main()

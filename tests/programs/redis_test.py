@@ -17,5 +17,6 @@ class RedisTest(host.HostTest):
         self.assertEqual(published.stop(), 0)
         self.check_fallback(published, private, PORT, servers.ask_redis, "other")
 
+
 if __name__ == "__main__":
     host.main()

@@ -16,5 +16,6 @@ class SshdTest(host.HostTest):
         self.assertEqual(published.stop(), 0)
         self.check_fallback(published, private, PORT, host.ask_http, "python")
 
+
 if __name__ == "__main__":
     host.main()
