@@ -46,7 +46,11 @@ int OpenDirectories(pid_t tid, Directories* out) {
 }
 
 int EnterDirectories(const Directories& directories) {
-  if (directories.mount_namespace.valid() && setns(directories.mount_namespace.get(), CLONE_NEWNS) != 0) return errno;
+  // setns() wants a view of the file system that no other thread shares.
+  if (directories.mount_namespace.valid() &&
+      (unshare(CLONE_FS) != 0 || setns(directories.mount_namespace.get(), CLONE_NEWNS) != 0)) {
+    return errno;
+  }
   if (directories.root.valid() && (fchdir(directories.root.get()) != 0 || chroot(".") != 0)) return errno;
   return fchdir(directories.cwd.get()) == 0 ? 0 : errno;
 }

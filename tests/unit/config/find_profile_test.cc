@@ -72,7 +72,7 @@ TEST_F(FindProfileTest, AFileOverTheLimitIsRefused) {
 
 TEST_F(FindProfileTest, EndlessFilesEndAtTheLimit) { EXPECT_FALSE(LoadProfile("/dev/zero").ok()); }
 
-// In a child, since the effective user counts.
+// In a child, since the effective user counts; it ends by _exit(), since a leak checker cannot work as nobody.
 int DirectoriesAsNobody(const char* config_home, const char* home, const std::string& first) {
   if (geteuid() == 0 && seteuid(65534) != 0) return 2;
   config_home != nullptr ? setenv("XDG_CONFIG_HOME", config_home, 1) : unsetenv("XDG_CONFIG_HOME");
@@ -83,10 +83,10 @@ int DirectoriesAsNobody(const char* config_home, const char* home, const std::st
 
 TEST(ProfileDirectories, AUsersOwnComeFirst) {
   const auto exits_well = ::testing::ExitedWithCode(0);
-  EXPECT_EXIT(exit(DirectoriesAsNobody("/c", "/h", "/c/forcebind/profiles")), exits_well, "");
-  EXPECT_EXIT(exit(DirectoriesAsNobody(nullptr, "/h", "/h/.config/forcebind/profiles")), exits_well, "");
-  EXPECT_EXIT(exit(DirectoriesAsNobody("relative", "/h", "/h/.config/forcebind/profiles")), exits_well, "");
-  EXPECT_EXIT(exit(DirectoriesAsNobody(nullptr, nullptr, "/etc/forcebind/profiles")), exits_well, "");
+  EXPECT_EXIT(_exit(DirectoriesAsNobody("/c", "/h", "/c/forcebind/profiles")), exits_well, "");
+  EXPECT_EXIT(_exit(DirectoriesAsNobody(nullptr, "/h", "/h/.config/forcebind/profiles")), exits_well, "");
+  EXPECT_EXIT(_exit(DirectoriesAsNobody("relative", "/h", "/h/.config/forcebind/profiles")), exits_well, "");
+  EXPECT_EXIT(_exit(DirectoriesAsNobody(nullptr, nullptr, "/etc/forcebind/profiles")), exits_well, "");
 }
 
 }  // namespace
