@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "notify/bind_private.h"
 #include "notify/call_handler.h"
 #include "notify/host_facts.h"
 #include "notify/inet_sockaddr.h"
@@ -93,6 +94,7 @@ CallHandler::Outcome CallHandler::BindRewritten(const Subject& subject, const So
     Remember(subject, facts, rewrite.requested);
     return {0, Verdict::kRewritten};
   }
+  if (rewrite.dual_stack || rewrite.target.address.IsUla()) AllowPrivateSource(subject.socket.get());
   SockAddr name;
   if (LocalName(subject.socket.get(), &name) == 0) announcement.actual = ToEndpoint(name);
   if (const int refused = publisher_.Announce(announcement, subject.socket.get(), &why)) {

@@ -27,4 +27,6 @@ int BindPrivate(int socket, const SockAddr& name) {
   return again;
 }
 
+void AllowPrivateSource(int socket) { SetFreebind(socket, 1); }
+
 }  // namespace forcebind

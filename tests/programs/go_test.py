@@ -14,7 +14,7 @@ class GoTest(host.HostTest):
         published = self.start("go", servers.go("go", PORT), publish=[f"tcp/{PORT}", f"udp/{PORT}"])
         private = self.start("caddy", servers.caddy("caddy", PORT))
         self.check_pair(published, private, PORT, host.ask_http, ("go", "caddy"))
-        self.assert_listens(published, PORT, "udp", [published.v4])
+        self.wait_for_listener(published, PORT, "udp", published.v4)
         for address in published.private:
             self.assertEqual(host.ask_udp(address, PORT), b"go")
         for address in host.PUBLIC:

@@ -314,6 +314,11 @@ class HostTest(unittest.TestCase):
         for address in addresses or service.private:
             self.assertIn(address, found, f"{service.name} on {protocol} port {port}\n{service.output()}")
 
+    def wait_for_listener(self, service, port, protocol, address):
+        """Until a call of the service that makes this listener is under way: what is sent there waits for the service."""
+        service.wait_until(f"its {protocol} port", lambda: any(
+            one.protocol == protocol and one.address == address for one in listeners(port)))
+
     @contextlib.contextmanager
     def stranger(self, address, port, kind=socket.SOCK_STREAM):
         """A socket that a person opens by hand, without forcebind, on one specific address."""
@@ -350,6 +355,16 @@ class HostTest(unittest.TestCase):
     def assert_refused(self, address, port, place="client"):
         with self.assertRaises(ConnectionRefusedError):
             connect(address, port, place).close()
+
+    def assert_udp_refused(self, address, port):
+        """The kernel says that nobody is there (ICMP port unreachable)."""
+        with namespace("client"):
+            datagrams = socket.socket(family(address), socket.SOCK_DGRAM)
+        with datagrams, self.assertRaises(ConnectionRefusedError):
+            datagrams.settimeout(ANSWER_SECONDS)
+            datagrams.connect((address, port))
+            datagrams.send(b"anybody there?")
+            datagrams.recv(100)
 
     # The scenario that every program goes through.
 

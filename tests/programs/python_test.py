@@ -16,6 +16,21 @@ except OSError as error:
     print(errno.errorcode[error.errno])
 """
 
+# Answers each datagram from the address that it was sent to, as servers of QUIC, NTP and DNS do. argv: name, port, 1 if
+# IPv6 only.
+PKTINFO = """
+import socket, sys
+name, port, v6only = sys.argv[1].encode(), int(sys.argv[2]), int(sys.argv[3])
+with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as server:
+    server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, v6only)
+    server.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+    server.bind(("::", port))
+    while True:
+        _, control, _, client = server.recvmsg(100, 100)
+        source = control[0][2][:16] + bytes(4)  # by whatever interface leads there
+        server.sendmsg([name], [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, source)], 0, client)
+"""
+
 
 class PythonTest(host.HostTest):
     def test_http_server_and_asyncio_share_a_port(self):
@@ -37,6 +52,18 @@ class PythonTest(host.HostTest):
         service = self.start("mptcp", ["python3", "-c", MPTCP], publish=[f"tcp/{PORT}"])
         self.assertEqual(service.wait(), 0)
         self.assertEqual(service.output().strip(), "EPROTONOSUPPORT")
+
+    def test_answers_over_udp_name_the_address_that_was_asked_as_their_source(self):
+        for v6only, skipped in ((1, ["127.84.3.1", *host.PUBLIC_V4]), (0, [])):
+            with self.subTest(v6only=v6only):
+                server = self.start("pktinfo", ["python3", "-c", PKTINFO, "pktinfo", PORT, v6only], publish=[f"udp/{PORT}"])
+                self.wait_for_listener(server, PORT, "udp", server.v6 if v6only else server.v4)
+                for address in server.private + host.PUBLIC:
+                    if address not in skipped:
+                        place = "host" if address in server.private else "client"
+                        self.assertEqual(host.ask_udp(address, PORT, place), b"pktinfo", address)
+                self.assert_only_private()
+                self.assertEqual(server.stop(), -signal.SIGTERM)
 
 
 if __name__ == "__main__":
