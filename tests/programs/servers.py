@@ -241,13 +241,13 @@ def ask_sshd(name):
     return ask
 
 
-def dnsmasq(name, port, upstream):
+def dnsmasq(name, port, upstream, options=()):
+    forward = [f"--server={upstream}"] if upstream else []
     return ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--log-facility=-",
-            "--user=root", "--pid-file", f"--port={port}", f"--txt-record=who.test,{name}", f"--server={upstream}"]
+            "--user=root", "--pid-file", f"--port={port}", f"--txt-record=who.test,{name}", *forward, *options]
 
 
-def unbound(name, port, upstream):
-    address, _, upstream_port = upstream.partition("#")
+def unbound(name, port, upstream, upstream_port, more=""):
     host.write(f"/srv/{name}/unbound.conf", f"""
 server:
   interface: 0.0.0.0
@@ -256,6 +256,7 @@ server:
   access-control: 0.0.0.0/0 allow
   access-control: ::0/0 allow
   do-daemonize: no
+  do-not-query-localhost: no
   chroot: ""
   directory: /srv/{name}
   pidfile: ""
@@ -263,11 +264,12 @@ server:
   logfile: ""
   username: ""
   module-config: "iterator"
+  {more}
   local-zone: "test." static
   local-data: 'who.test. TXT "{name}"'
 forward-zone:
   name: "."
-  forward-addr: {address}@{upstream_port}
+  forward-addr: {upstream}@{upstream_port}
 remote-control:
   control-enable: no
 """)
