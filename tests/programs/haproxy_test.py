@@ -17,11 +17,14 @@ class HaproxyTest(host.HostTest):
         self.assert_listens(published, PORT)
         config = host.ROOT / "srv/haproxy/haproxy.cfg"
         config.write_text(config.read_text().replace("string haproxy", "string reloaded"))
+        # The worker may answer before its master, which executes itself anew, is ready for signals.
+        published.wait_for_handler(signal.SIGUSR2)
         published.send(signal.SIGUSR2)
         for address in host.PUBLIC:
             published.wait_until("the new configuration",
                                  lambda: host.ask_http(address, PORT, "client") == "reloaded")
         self.assert_only_private()
+        published.wait_for_handler(signal.SIGTERM)
         self.assertEqual(published.stop(signal.SIGTERM), 0)
         self.check_fallback(published, private, PORT, host.ask_http, "nginx")
 

@@ -50,11 +50,11 @@ def main():
 
 @contextlib.contextmanager
 def namespace(place):
-    """With place "client", sockets that are opened inside are the client's; with "host" they are the host's."""
+    """With place "client", sockets that this thread opens inside are the client's; with "host" they are the host's."""
     if place == "host":
         yield
         return
-    here, there = os.open("/proc/self/ns/net", os.O_RDONLY), os.open(f"/run/netns/{place}", os.O_RDONLY)
+    here, there = os.open("/proc/thread-self/ns/net", os.O_RDONLY), os.open(f"/run/netns/{place}", os.O_RDONLY)
     try:
         if _libc.setns(there, 0) != 0:
             raise OSError(ctypes.get_errno(), f"enter the network of {place}")
@@ -186,6 +186,12 @@ class Process:
     def wait_for_line(self, pattern):
         return self.wait_until(f"/{pattern}/ in its log", lambda: re.search(pattern, self.output(), re.M))
 
+    def wait_for_handler(self, number):
+        """Until the process catches that signal."""
+        status = pathlib.Path(f"/proc/{self.pid}/status")
+        self.wait_until(f"a handler of {signal.Signals(number).name}", lambda: int(
+            re.search(r"^SigCgt:\s*(\w+)", status.read_text(), re.M)[1], 16) >> (number - 1) & 1)
+
     def send(self, number):
         self.process.send_signal(number)
 
@@ -202,10 +208,10 @@ class Process:
         return self.wait()
 
     def end(self):
-        """Makes sure that it is gone, and all that it started stays in the namespaces that end with the test."""
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        """Makes sure that it is gone, and its children with it unless they made a session of their own."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.process.wait()
         os.close(self.pidfd)
 
 
@@ -271,11 +277,16 @@ class HostTest(unittest.TestCase):
 
     @classmethod
     def start_supervisor(cls):
+        supervisor = cls.launch_supervisor()
+        supervisor.wait_for_line("^forcebind-supervisor: backend ")
+        return supervisor
+
+    @classmethod
+    def launch_supervisor(cls):
         config = pathlib.Path("/run/supervisor.toml")
         config.write_text(f'state-dir = "/run/state"\nula = "{ULA}/48"\n{cls.configuration}\n')
         supervisor = Process("supervisor", [BIN / "forcebind-supervisor", "--verbose", "--config", config])
         cls._cleanups_of_class.callback(supervisor.end)
-        supervisor.wait_for_line("^forcebind-supervisor: backend ")
         return supervisor
 
     def setUp(self):

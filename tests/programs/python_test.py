@@ -37,7 +37,7 @@ class PythonTest(host.HostTest):
         published = self.start("http-server", servers.python("http-server", PORT), publish=[f"tcp/{PORT}"])
         private = self.start("asyncio", servers.asyncio("asyncio", PORT))
         self.check_pair(published, private, PORT, host.ask_http, ("http-server", "asyncio"))
-        self.assertEqual(published.stop(signal.SIGINT), 0)
+        self.assertEqual(published.stop(), -signal.SIGTERM)
         self.check_fallback(published, private, PORT, host.ask_http, "asyncio")
         self.assertEqual(private.stop(), -signal.SIGTERM)
 
