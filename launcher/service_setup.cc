@@ -38,6 +38,13 @@ absl::Status AddPublishOption(const std::string& text, std::vector<Publication>*
   return Amend("--publish", text, AddPublication({.protocol = port->protocol, .port = port->first, .on = {}}, publish));
 }
 
+// Of a service that cannot go on without.
+absl::Status NoSupervisorFor(const ServicePolicy& policy, const absl::Status& trouble) {
+  const std::string why = absl::StrCat(std::string(trouble.message()), "; is forcebind-supervisor running?");
+  if (policy.publish.empty()) return absl::UnavailableError(why);
+  return absl::UnavailableError(absl::StrCat("\"", policy.name, "\" publishes ports, which needs a supervisor: ", why));
+}
+
 bool AnySocketAt(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
 }  // namespace
@@ -104,7 +111,8 @@ absl::StatusOr<ServiceSetup> SetUpService(const RunOptions& options) {
     setup.link = std::make_unique<SupervisorLink>(supervisor.path, hello);
     absl::StatusOr<wire::Welcome> welcome = setup.link->Connect();
     const bool refused = absl::IsPermissionDenied(welcome.status());
-    if (!welcome.ok() && (refused || supervisor.explicit_ || !own.publish.empty())) return welcome.status();
+    if (refused) return welcome.status();
+    if (!welcome.ok() && (supervisor.explicit_ || !own.publish.empty())) return NoSupervisorFor(own, welcome.status());
     if (welcome.ok()) {
       for (const std::optional<IpAddress>& address : {welcome->addresses.v4, welcome->addresses.v6}) {
         if (address && !address->IsPrivateRange()) {
