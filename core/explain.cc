@@ -183,7 +183,7 @@ class Walk {
   }
 
   void Program(const char* stage) {
-    if (!exact_.best.empty() && stage[0] == 'B') {
+    if (dispatch_.group != nullptr && !exact_.best.empty() && stage[0] == 'B') {
       return Add(stage, DescribeRoute(dispatch_), "yields: somebody listens on exactly this address, see C");
     }
     if (dispatch_.taker()) {

@@ -15,6 +15,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "sys/local_route.h"
 #include "sys/proc_sockets.h"
 #include "sys/sock_diag.h"
 #include "sys/unique_fd.h"
@@ -44,8 +45,11 @@ RawAddress ToRaw(const IpAddress& address) {
   return raw;
 }
 
+// A service's ULA, unless it is on an interface (AnyIP).
+bool IsByRouteAlone(const IpAddress& address) { return !address.is_v4() && IsLocalByRoute(address.bytes()); }
+
 // The kernel's own word: only local addresses can be bound.
-bool IsLocal(const IpAddress& address) {
+bool IsBindable(const IpAddress& address) {
   const RawAddress raw = ToRaw(address);
   UniqueFd probe(socket(raw.storage.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!probe.valid()) return false;
@@ -70,7 +74,7 @@ uint32_t InterfaceOf(const IpAddress& address) {
   for (const ifaddrs* each = list; each != nullptr; each = each->ifa_next) {
     if (SameAddress(each->ifa_addr, address)) return if_nametoindex(each->ifa_name);
   }
-  return 0;
+  return IsByRouteAlone(address) ? if_nametoindex("lo") : 0;
 }
 
 SocketFact ToFact(const DiagSocket& socket, const Registry& registry) {
@@ -115,7 +119,7 @@ std::vector<SocketFact> GatherSockets(const Registry& registry, Protocol protoco
 
 ExplainFacts GatherFacts(const Registry& registry, Backend& backend, Protocol protocol, const Endpoint& endpoint) {
   ExplainFacts facts{.protocol = protocol, .endpoint = {endpoint.address.Unmapped(), endpoint.port}};
-  facts.address_is_local = IsLocal(facts.endpoint.address);
+  facts.address_is_local = IsBindable(facts.endpoint.address) || IsByRouteAlone(facts.endpoint.address);
   facts.ingress_ifindex = InterfaceOf(facts.endpoint.address);
   facts.backend = backend.name();
   facts.sockets = GatherSockets(registry, protocol, endpoint.port);

@@ -205,6 +205,9 @@ TEST_F(SupervisorTest, AnUnpublishedDualStackListenerIsReachableOnItsUla) {
   ASSERT_EQ(Status()["services"][0]["listeners"][0]["reachable"].size(), 2u);
   EXPECT_EQ(ConnectTo(Endpoint{*welcome->addresses.v6, 8080}.ToString()), 0);
   EXPECT_TRUE(HasWaiting(listener.get()));
+  TestClient admin = Connect();
+  admin.Send(wire::ExplainRequest{.protocol = Protocol::kTcp, .endpoint = {*welcome->addresses.v6, 8080}});
+  EXPECT_EQ(Json::parse(admin.ReceiveDocument(), nullptr, false)["winner"]["service"], "api");
   EXPECT_EQ(FromClient("[2001:db8::7]:8080"), ECONNREFUSED);
 }
 

@@ -88,6 +88,8 @@ TEST(Explain, OutsideThePrefixTheWildcardHasIt) {
 TEST(Explain, AHoleLeavesPrivateAddressesAlone) {
   EXPECT_EQ(WinnerOf(Facts("127.84.3.2:80")), "nobody");
   EXPECT_THAT(Explain(Facts("127.84.3.2:80")).text, HasSubstr("refused"));
+  EXPECT_EQ(WinnerOf(Facts("127.84.3.1:80")), "C nginx");
+  EXPECT_EQ(Explain(Facts("127.84.3.1:80")).stages[1].result, "goes on");
 }
 
 TEST(Explain, TheLongestPrefixWins) {
