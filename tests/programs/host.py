@@ -14,6 +14,7 @@ THEORY OF OPERATION
 import contextlib
 import ctypes
 import http.client
+import json
 import os
 import pathlib
 import re
@@ -308,6 +309,9 @@ class HostTest(unittest.TestCase):
             for process in [self.supervisor, *self.services]:
                 print(f"--- log of {process.name}\n{process.output()}", file=sys.stderr)
         return outcome
+
+    def status(self):
+        return json.loads(run(BIN / "forcebind", "status", "--json"))
 
     # What is said about listeners.
 
