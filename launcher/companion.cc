@@ -105,11 +105,11 @@ absl::StatusOr<UniqueFd> StartDetached(absl::FunctionRef<int()> body) {
   void* stack = mmap(nullptr, kStackSize, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
   if (stack == MAP_FAILED) return ErrnoStatus(errno, "make a stack for the companion");
   Start start{.body = body};
-  const int child = clone(&Intermediate, static_cast<char*>(stack) + kStackSize,
-                          CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD, &start);
+  const int child = clone(&Intermediate, static_cast<char*>(stack) + kStackSize, CLONE_VM | CLONE_VFORK | CLONE_FILES,
+                          &start);  // no SIGCHLD: it would stay pending, if blocked
   const int error = child < 0 ? errno : start.error;
   if (child > 0) {
-    while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+    while (waitpid(child, nullptr, __WCLONE) < 0 && errno == EINTR) {
     }
   }
   munmap(stack, kStackSize);
