@@ -3,13 +3,18 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <set>
+#include <utility>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "sys/errno_status.h"
+#include "sys/proc_sockets.h"
 #include "sys/sealed_memfd.h"
+#include "sys/target.h"
 #include "sys/unix_channel.h"
 
 namespace forcebind {
@@ -19,6 +24,7 @@ constexpr size_t kMaxDocumentSize = 64 << 20;
 constexpr int kFirstRetryMs = 200;
 constexpr int kLastRetryMs = 10000;
 constexpr int kCountersEveryMs = 1000;
+constexpr size_t kMaxUntold = 1024;  // listeners-per-service, config/supervisor_config.h
 
 absl::StatusOr<Packet> Exchange(int socket, const wire::Message& question, int fd) {
   if (const int error = SendPacket(socket, wire::Encode(question), fd)) return ErrnoStatus(error, "ask the supervisor");
@@ -29,6 +35,11 @@ absl::StatusOr<Packet> Exchange(int socket, const wire::Message& question, int f
   }
   if (packet.bytes.empty()) return absl::UnavailableError("the supervisor has closed the connection");
   return packet;
+}
+
+uint32_t InodeOf(int fd) {
+  struct stat status = {};
+  return fstat(fd, &status) == 0 ? static_cast<uint32_t>(status.st_ino) : 0;
 }
 
 bool Same(const CallCounters& a, const CallCounters& b) { return a.verdicts == b.verdicts; }
@@ -112,15 +123,37 @@ int SupervisorLink::Announce(const Announcement& announcement, int fd, std::stri
                                 .dual_stack = announcement.dual_stack,
                                 .egress = announcement.egress};
   if (announcement.published) return Ask(listener, fd, why);
-  if (fd_.valid() && wire::IsAnswered(listener)) {
-    Ask(listener, fd, why);
-  } else if (fd_.valid() && SendPacket(fd_.get(), wire::Encode(listener), fd, MSG_DONTWAIT) != 0)
-    HangUp();
+  if (!Tell(listener, fd) && !listener.egress && untold_.size() < kMaxUntold) untold_[InodeOf(fd)] = listener;
   return 0;
+}
+
+bool SupervisorLink::Tell(const wire::Listener& listener, int fd) {
+  std::string why;
+  if (!fd_.valid()) return false;
+  if (wire::IsAnswered(listener)) {
+    Ask(listener, fd, &why);
+  } else if (SendPacket(fd_.get(), wire::Encode(listener), fd, MSG_DONTWAIT) != 0) {
+    HangUp();
+  }
+  return fd_.valid();
+}
+
+void SupervisorLink::TellUntold() {
+  std::set<uint32_t> inodes;
+  for (const auto& [inode, listener] : untold_) inodes.insert(inode);
+  DescriptorSource descriptors;
+  for (const auto& [inode, holder] : FindSocketHolders(inodes)) {
+    UniqueFd socket;
+    if (descriptors.Fetch(holder.pid, holder.fd, &socket) != 0 || InodeOf(socket.get()) != inode) continue;
+    if (!Tell(untold_[inode], socket.get())) return;
+    untold_.erase(inode);
+  }
+  untold_.clear();  // the rest is closed
 }
 
 int SupervisorLink::PollTimeoutMs(const CallCounters& counters) const {
   if (!fd_.valid()) return std::max(retry_ms_, kFirstRetryMs);
+  if (!untold_.empty()) return 0;
   return Same(counters, sent_) ? -1 : kCountersEveryMs;
 }
 
@@ -130,6 +163,8 @@ void SupervisorLink::OnPoll(const CallCounters& counters) {
     if (!Connect().ok()) HangUp();
     return;
   }
+  if (!untold_.empty()) TellUntold();
+  if (!fd_.valid()) return;
   uint8_t byte;
   if (recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN) {
     HangUp();

@@ -6,12 +6,15 @@
 //   Strictly question and answer: whoever asks waits for the Result, kAnswerTimeoutMs at most; an answer that does not
 //   come closes the connection, so that a late one is never taken for the next question's. When the supervisor goes
 //   away the service goes on: private binds do not need it, and what is published stays so. The link is then *down*,
-//   and tries again with growing pauses, and once more when a published port is asked for.
+//   and tries again with growing pauses, and once more when a published port is asked for. What the service has opened
+//   meanwhile is told then; no copy of a socket is kept for that, it is looked for among the processes by its inode.
 //
 // THREADS  Thread-compatible.
 #ifndef FORCEBIND_LAUNCHER_SUPERVISOR_LINK_H_
 #define FORCEBIND_LAUNCHER_SUPERVISOR_LINK_H_
 
+#include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -52,6 +55,9 @@ class SupervisorLink : public Publisher, public LoopSource {
  private:
   // Sends, and waits for a Result.
   int Ask(const wire::Message& question, int fd, std::string* why);
+  // Makes an unpublished socket known; false if nobody hears.
+  bool Tell(const wire::Listener& listener, int fd);
+  void TellUntold();
   void HangUp();
   void SendCounters(const CallCounters& counters);
 
@@ -60,6 +66,8 @@ class SupervisorLink : public Publisher, public LoopSource {
   UniqueFd fd_;
   int retry_ms_ = 0;
   CallCounters sent_;
+  // Of unpublished sockets, by their inodes.
+  std::map<uint32_t, wire::Listener> untold_;
 };
 
 // For a service without a supervisor: everything private, nothing public.

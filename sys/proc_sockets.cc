@@ -49,11 +49,12 @@ std::map<uint32_t, SocketHolder> FindSocketHolders(const std::set<uint32_t>& wan
     pid_t pid = 0;
     if (!absl::SimpleAtoi(name, &pid) || pid <= 0) return;
     const std::string fds = absl::StrCat("/proc/", pid, "/fd");
-    ForEachEntry(fds, [&](const std::string& fd) {
-      const auto inode = SocketInode(absl::StrCat(fds, "/", fd));
-      if (!inode.has_value() || !wanted.contains(*inode)) return;
+    ForEachEntry(fds, [&](const std::string& name_of_fd) {
+      const auto inode = SocketInode(absl::StrCat(fds, "/", name_of_fd));
+      int fd = -1;
+      if (!inode.has_value() || !wanted.contains(*inode) || !absl::SimpleAtoi(name_of_fd, &fd)) return;
       SocketHolder& holder = holders[*inode];
-      if (holder.pid == 0 || pid < holder.pid) holder = {.pid = pid, .command = CommandOf(pid)};
+      if (holder.pid == 0 || pid < holder.pid) holder = {.pid = pid, .fd = fd, .command = CommandOf(pid)};
     });
   });
   return holders;

@@ -15,6 +15,7 @@ namespace forcebind {
 
 struct SocketHolder {
   pid_t pid = 0;
+  int fd = -1;          // one of its descriptors of the socket
   std::string command;  // /proc/PID/comm
 };
 

@@ -145,10 +145,14 @@ class SupervisorRestartTest(host.HostTest):
         for address in host.PUBLIC:
             self.assertEqual(host.ask_http(address, PORT, "client"), "nginx")
         # Services that publish nothing do not need it.
-        private = self.start("private", servers.nginx("private", MORE))
+        private = self.start("private", servers.python("private", MORE))
         private.wait_until("an answer", lambda: host.ask_http(private.v4, MORE) == "private")
 
         self.restart()
+        # The supervisor learns of what was opened meanwhile, and leads the IPv6 address to this dual-stack socket.
+        private.wait_until("an answer", lambda: host.ask_http(private.v6, MORE) == "private")
+        (listener,) = [service for service in self.status()["services"] if service["name"] == "private"][0]["listeners"]
+        self.assertEqual((listener["requested"], listener["private"]), (f"[::]:{MORE}", f"{private.v4}:{MORE}"))
         late = self.start("late", servers.python("late", MORE), publish=[f"tcp/{MORE}"])
         self.check_pair(late, private, MORE, host.ask_http, ("late", "private"))
 
