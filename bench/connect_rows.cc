@@ -103,8 +103,9 @@ struct Stage {
   // The calling thread, and what is started from now on, is on a new host.
   absl::Status NewHost() {
     auto network = TestNetwork::Create();
-    if (network.ok()) networks.push_back(*std::move(network));
-    return network.status();
+    if (!network.ok()) return network.status();
+    networks.push_back(*std::move(network));
+    return absl::OkStatus();
   }
 
   absl::Status Serve(const std::string& name, const Launcher& launcher, const std::string& listen, int dialled_port) {

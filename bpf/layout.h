@@ -38,12 +38,12 @@
 /* state: an array of one, mapped by the supervisor. */
 struct fb_state {
 	__u32 layout_version;
-	__u32 generation;           /* of fb_exact_key, for who adds; written by the supervisor, see bpf/track.h */
-	__u32 both_generations;     /* whether the other generation may have entries; written by the supervisor */
-	__u32 device_bound;         /* how many records have an ifindex; written by BPF */
-	__u32 udp_published;        /* whether udp_sockets may have entries; written by the supervisor */
-	__u32 guarded;              /* whether any route has FB_ROUTE_GUARD; written by the supervisor */
-	__u64 netns_cookie;         /* of the network namespace that all this is about */
+	__u32 generation;	/* of fb_exact_key, for who adds; written by the supervisor, see bpf/track.h */
+	__u32 both_generations; /* whether the other generation may have entries; written by the supervisor */
+	__u32 device_bound;	/* how many records have an ifindex; written by BPF */
+	__u32 udp_published;	/* whether udp_sockets may have entries; written by the supervisor */
+	__u32 guarded;		/* whether any route has FB_ROUTE_GUARD; written by the supervisor */
+	__u64 netns_cookie;	/* of the network namespace that all this is about */
 };
 
 /* routes: LPM trie from (protocol, family, port, public address prefix) to a group of sockets. */
@@ -80,7 +80,7 @@ struct fb_exact_key {
 	__be16 port;
 	__u8 protocol;
 	__u8 family;
-	__u32 ifindex;    /* SO_BINDTODEVICE, 0 = any */
+	__u32 ifindex;	  /* SO_BINDTODEVICE, 0 = any */
 	__u32 generation; /* 0 or 1, see bpf/track.h */
 };
 

@@ -119,18 +119,18 @@ static const __u32 fb_zero = 0;
  * accesses at constant offsets only. */
 #define FB_READ(field) (*(volatile __typeof__(field) *)&(field))
 
-#define FB_COUNT(field)                                                        \
-	do {                                                                   \
+#define FB_COUNT(field)                                                          \
+	do {                                                                     \
 		struct fb_totals *fb_t = bpf_map_lookup_elem(&totals, &fb_zero); \
-		if (fb_t)                                                      \
-			fb_t->field++;                                         \
+		if (fb_t)                                                        \
+			fb_t->field++;                                           \
 	} while (0)
 
-#define FB_COUNT_GROUP(id, field)                                                              \
-	do {                                                                                   \
+#define FB_COUNT_GROUP(id, field)                                                             \
+	do {                                                                                  \
 		struct fb_group_counters *fb_g = bpf_map_lookup_elem(&group_counters, &(id)); \
-		if (fb_g)                                                                      \
-			fb_g->field++;                                                         \
+		if (fb_g)                                                                     \
+			fb_g->field++;                                                        \
 	} while (0)
 
 #endif /* FORCEBIND_BPF_MAPS_H_ */

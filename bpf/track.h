@@ -174,8 +174,8 @@ int fb_tcp_listen(struct bpf_sock_ops *ctx)
 }
 
 /*
- * To TCP_CLOSE only: a new connection's socket begins as a copy of its listener and goes from TCP_LISTEN to TCP_SYN_RECV,
- * on Linux 6.1 still with the listener's cookie (inet_csk_clone_lock()).
+ * To TCP_CLOSE only: a new connection's socket begins as a copy of its listener and goes from TCP_LISTEN to
+ * TCP_SYN_RECV, on Linux 6.1 still with the listener's cookie (inet_csk_clone_lock()).
  */
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(fb_tcp_state, struct sock *sk, int oldstate, int newstate)

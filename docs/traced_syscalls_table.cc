@@ -3,14 +3,14 @@
 //
 //   traced_syscalls_table            prints the page
 //   traced_syscalls_table FILE       compares FILE with it: exit status 0 if they are equal, 1 if not
-#include "notify/traced_syscalls.h"
-
 #include <stdio.h>
 #include <string.h>
 
 #include <fstream>
 #include <iterator>
 #include <string>
+
+#include "notify/traced_syscalls.h"
 
 namespace forcebind {
 namespace {

@@ -2,8 +2,8 @@
 // filter: the seccomp program of a service, from the table of traced system calls.
 //
 // Built with libseccomp and exported, since libseccomp 2.5.4 cannot load one with the flags that are wanted
-// (sys/seccomp_notify). i386 calls on x86-64 meet rules of their own where the table says so; x32 and other architectures get ENOSYS for every
-// call.
+// (sys/seccomp_notify). i386 calls on x86-64 meet rules of their own where the table says so; x32 and other
+// architectures get ENOSYS for every call.
 //
 // Tested by tests/unit/launcher/filter_test.cc and tests/behaviour/.
 #ifndef FORCEBIND_LAUNCHER_FILTER_H_

@@ -10,6 +10,7 @@
 #include <variant>
 
 #include "absl/strings/str_cat.h"
+#include "core/overloaded.h"
 #include "notify/bind_private.h"
 #include "notify/call_handler.h"
 #include "notify/host_facts.h"
@@ -21,12 +22,6 @@
 
 namespace forcebind {
 namespace {
-
-// From a visitor per alternative, one callable for std::visit.
-template <class... Visitors>
-struct Overloaded : Visitors... {
-  using Visitors::operator()...;
-};
 
 int ErrnoOf(int result) { return result == 0 ? 0 : errno; }
 

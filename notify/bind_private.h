@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // bind_private: bind(2) of a private address.
 //
-// The supervisor makes the ULA prefix local with one route (AnyIP). Packets arrive by it, but bind(2) asks for an address of
-// an interface all the same (net/ipv6/af_inet6.c, __inet6_bind) unless the socket has IPV6_FREEBIND, which would take an
-// address that no route leads to as well. So: the plain call first; if it fails for that reason although the route is there,
-// once more with the option, which is put back as it was.
+// The supervisor makes the ULA prefix local with one route (AnyIP). Packets arrive by it, but bind(2) asks for an
+// address of an interface all the same (net/ipv6/af_inet6.c, __inet6_bind) unless the socket has IPV6_FREEBIND, which
+// would take an address that no route leads to as well. So: the plain call first; if it fails for that reason although
+// the route is there, once more with the option, which is put back as it was.
 #ifndef FORCEBIND_NOTIFY_BIND_PRIVATE_H_
 #define FORCEBIND_NOTIFY_BIND_PRIVATE_H_
 

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "core/overloaded.h"
 #include "supervisor/companion.h"
 #include "supervisor/listener_check.h"
 #include "sys/errno_status.h"
@@ -19,12 +20,6 @@ namespace {
 constexpr size_t kMaxQueuedPackets = 64;
 constexpr int kPacketsPerTurn = 16;
 constexpr int kAcceptsPerTurn = 64;
-
-// So that a variant's visit handles every type by name.
-template <typename... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
 
 Peer PeerOf(const PeerCredentials& credentials) {
   return {

@@ -265,7 +265,7 @@ Refusal Registry::Enter(SessionId id, const wire::Listener& said, const Verified
   GroupId known_group = kNobody;
   auto known = listeners_.find(verified.cookie);
   if (known == listeners_.end()) {
-    const Refusal refusal = CheckListenerLimit(session.name, said.published);
+    Refusal refusal = CheckListenerLimit(session.name, said.published);
     if (refusal.error != 0) return refusal;
   } else if (!(known->second.bound == entry.bound)) {
     DropListener(verified.cookie);
@@ -275,7 +275,7 @@ Refusal Registry::Enter(SessionId id, const wire::Listener& said, const Verified
     UnlinkListener(verified.cookie);
   }
   if (grouped) {
-    const Refusal refusal =
+    Refusal refusal =
         JoinGroup({session.name, entry.protocol, entry.bound, entry.dual_stack}, verified.cookie, fd, &entry.group);
     if (refusal.error != 0) {
       if (known_group != kNobody) LeaveGroup(verified.cookie, known_group);
@@ -284,7 +284,7 @@ Refusal Registry::Enter(SessionId id, const wire::Listener& said, const Verified
   }
   LinkListener(verified.cookie, entry);
   const absl::Status saved = SaveListener(verified.cookie, entry);
-  const Refusal refusal = !saved.ok() ? Failure(saved) : grouped ? Publish(verified.cookie, wanted) : Refusal{};
+  Refusal refusal = !saved.ok() ? Failure(saved) : grouped ? Publish(verified.cookie, wanted) : Refusal{};
   if (refusal.error != 0) DropListener(verified.cookie);
   return refusal;
 }

@@ -21,10 +21,10 @@ namespace forcebind {
 // REQUIRES: this process has one thread. `call` is async-signal-safe.
 int CallAs(pid_t tid, const TaskIdentity& identity, absl::FunctionRef<int()> call);
 
-// Runs `call` in this process with the task's effective user and group and its groups, and takes its own back. For listen()
-// in AF_UNIX, which shows clients who called it (SO_PEERCRED): the user and groups are then the service's, the process id is
-// this process's, which lives as long as the service. Returns `call`'s errno, or EPERM.
-// REQUIRES: this process has one thread.
+// Runs `call` in this process with the task's effective user and group and its groups, and takes its own back. For
+// listen() in AF_UNIX, which shows clients who called it (SO_PEERCRED): the user and groups are then the service's, the
+// process id is this process's, which lives as long as the service. Returns `call`'s errno, or EPERM. REQUIRES: this
+// process has one thread.
 int CallWithEffectiveIds(const TaskIdentity& identity, absl::FunctionRef<int()> call);
 
 // True if this process's own user, groups and capabilities are the task's, so that a call which depends on nothing else

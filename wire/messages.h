@@ -65,10 +65,10 @@ struct Claim {
 // Result where the supervisor has something to do for it, see IsAnswered(); any other one is for `status` alone.
 struct Listener {
   Protocol protocol = Protocol::kTcp;
-  Endpoint requested;      // what the service asked for; 0.0.0.0 or :: and port 0 for listen() without bind()
+  Endpoint requested;       // what the service asked for; 0.0.0.0 or :: and port 0 for listen() without bind()
   bool published = false;   // publish it
   bool dual_stack = false;  // bound to the IPv4-mapped address: lead its ULA to it
-  bool egress = false;  // a client's socket left on the wildcard
+  bool egress = false;      // a client's socket left on the wildcard
   friend bool operator==(const Listener&, const Listener&) = default;
 };
 

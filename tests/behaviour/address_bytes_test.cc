@@ -7,9 +7,6 @@
 namespace forcebind {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::Not;
-
 // sockaddr_in 0.0.0.0:8080 is 02 00 1f 90, four bytes of address, eight of padding.
 constexpr char kIpv4[] = "hex/02001f900000000000000000000000000000000000000000000000000000000000";
 constexpr char kIpv6[] = "hex/0a001f90000000000000000000000000000000000000000000000000000000000000";

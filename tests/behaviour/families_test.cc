@@ -8,7 +8,6 @@ namespace forcebind {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 constexpr char kPacket[] = "families = [\"inet\", \"inet6\", \"unix\", \"netlink\", \"packet\"]\n";
 

@@ -7,9 +7,6 @@
 namespace forcebind {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::Not;
-
 TEST(Netlink, PortIdIsTheProcesss) {
   ExpectSame({"s=socket netlink raw", "bind s netlink/0/0", "getsockname s", "t=socket netlink raw",
               "bind t netlink/0/0", "getsockname t", "bind s netlink/0/0", "getsockname s", "bind s netlink/77/0",

@@ -8,7 +8,6 @@ namespace forcebind {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::Not;
 
 constexpr char kAllowList[] = "allow = [\"tcp/8080-8090\"]\n";
 

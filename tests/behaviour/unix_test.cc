@@ -7,9 +7,6 @@
 namespace forcebind {
 namespace {
 
-using ::testing::HasSubstr;
-using ::testing::Not;
-
 TEST(Unix, PathIsMadeAsWithoutForcebind) {
   ExpectSame({"umask 022", "s=socket unix stream", "bind s unix//mnt/work/a", "getsockname s", "stat /mnt/work/a",
               "listen s 5", "c=socket unix stream", "connect c @s", "peercred c", "a=accept s", "peercred a",

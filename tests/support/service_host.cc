@@ -40,7 +40,8 @@ std::map<std::string, UniqueFd> OpenPrograms() {
 // A file is mounted, since its own directory may not be open to everybody.
 void MountProgram(const std::string& name, int fd) {
   const std::string place = "/mnt/bin/" + name;
-  UniqueFd(open(place.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0755));
+  const UniqueFd made(open(place.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0755));
+  if (!made.valid()) Die("open " + place);
   const std::string source = absl::StrCat("/proc/", getpid(), "/fd/", fd);
   if (mount(source.c_str(), place.c_str(), nullptr, MS_BIND, nullptr) != 0) Die("mount " + place);
 }

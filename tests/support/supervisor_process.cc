@@ -80,7 +80,7 @@ SupervisorProcess::~SupervisorProcess() {
 }
 
 pid_t SupervisorProcess::Spawn(const std::vector<std::string>& more_arguments, const std::string& stderr_path) const {
-  std::vector<std::string> arguments = {FORCEBIND_BIN_DIR "/forcebind-supervisor",
+  std::vector<std::string> arguments = {std::string(FORCEBIND_BIN_DIR) + "/forcebind-supervisor",
                                         "--config",
                                         dir_.path() + "/supervisor.toml",
                                         "--socket",

@@ -14,7 +14,6 @@
 namespace forcebind {
 namespace {
 
-using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 class FindProfileTest : public ::testing::Test {
