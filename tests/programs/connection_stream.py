@@ -48,12 +48,11 @@ class ConnectionStream:
             return sum(self.answers.values())
 
     def wait_for_more(self, connections):
-        """Until so many more connections have ended, however they have; returns how many there were in all before."""
+        """Until so many more connections have ended, however they have."""
         with self._changed:
-            before = sum(self.answers.values())
-            if not self._changed.wait_for(lambda: sum(self.answers.values()) >= before + connections, host.WAIT_SECONDS):
-                raise AssertionError(f"{self.answers} after {host.WAIT_SECONDS} s; waited for {before + connections}")
-            return before
+            enough = sum(self.answers.values()) + connections
+            if not self._changed.wait_for(lambda: sum(self.answers.values()) >= enough, host.WAIT_SECONDS):
+                raise AssertionError(f"{self.answers} after {host.WAIT_SECONDS} s; waited for {enough}")
 
     def stop(self):
         self._stopping = True

@@ -20,8 +20,8 @@ class NameServerTest(host.HostTest):
     def setUp(self):
         super().setUp()
         records = [f"--txt-record={REMOTE},{REMOTE_ANSWER}"]
-        command = servers.dnsmasq("upstream", UPSTREAM_PORT, None)
-        self.upstream = host.Process("upstream", ["ip", "netns", "exec", "client", "chroot", host.ROOT, *command, *records])
+        command = ["chroot", host.ROOT, *servers.dnsmasq("upstream", UPSTREAM_PORT, None, records)]
+        self.upstream = host.Process("upstream", ["ip", "netns", "exec", "client", *command])
         self.addCleanup(self.upstream.end)
         ask = servers.ask_dns("udp", REMOTE)
         self.upstream.wait_until("its answer", lambda: ask(UPSTREAM_ADDRESS, UPSTREAM_PORT, "client") == REMOTE_ANSWER)
@@ -46,7 +46,7 @@ class NameServerTest(host.HostTest):
         """A name that the service has to ask the upstream for."""
         for transport in ("udp", "tcp"):
             ask = servers.ask_dns(transport, REMOTE)
-            self.assertEqual(ask(address, PORT, place), REMOTE_ANSWER, f"{service.name} by {transport}\n{service.output()}")
+            self.assertEqual(ask(address, PORT, place), REMOTE_ANSWER, f"{service.name} by {transport}")
         self.assert_only_private()
 
     def check_end(self, published, private):

@@ -2,7 +2,8 @@
 """dnsmasq: UDP and TCP port 53 of both families; it sends each answer from the address that it read from the query.
 
 On the wildcard it turns down TCP connections to an address that no interface has (dnsmasq.c, check_dns_listeners), as
-natively those to 127.0.0.2; so it is asked over TCP at public addresses only. unbound_test.py has it on the loopback interface.
+natively those to 127.0.0.2; so it is asked over TCP at public addresses only. unbound_test.py has it on the loopback
+interface.
 """
 
 import dns

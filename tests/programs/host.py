@@ -2,13 +2,14 @@
 """host: where the tests of real programs run.
 
 THEORY OF OPERATION
-  main() runs the test file again inside script/private-host: a host with public addresses and a client, in namespaces that
-  end with the test, and at /run/rootfs a scratch view of the Debian tree that holds the programs. Every test class has a
-  supervisor of its own, and starts services by
+  main() runs the test file again inside script/private-host: a host with public addresses and a client, in namespaces
+  that end with the test, and at /run/rootfs a scratch view of the Debian tree that holds the programs. Every test class
+  has a supervisor of its own, and starts services by
 
       forcebind run --profile FILE -- chroot /run/rootfs PROGRAM...
 
-  Nothing here waits for time to pass: a wait is for a connection, an answer, an exit or a line of a log, and is bounded.
+  Nothing here waits for time to pass: a wait is for a connection, an answer, an exit or a line of a log, and is
+  bounded.
 """
 
 import contextlib
@@ -157,8 +158,8 @@ class Process:
         self.log.parent.mkdir(exist_ok=True)
         with open(self.log, "wb") as log:
             # In a session of its own: some servers send signals to their whole process group (Apache's prefork).
-            self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            start_new_session=True, **options)
+            self.process = subprocess.Popen([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, start_new_session=True, **options)
         self.pidfd = os.pidfd_open(self.process.pid)
 
     @property
@@ -330,7 +331,7 @@ class HostTest(unittest.TestCase):
             self.assertIn(address, found, f"{service.name} on {protocol} port {port}\n{service.output()}")
 
     def wait_for_listener(self, service, port, protocol, address):
-        """Until a call of the service that makes this listener is under way: what is sent there waits for the service."""
+        """Until the call that makes this listener is under way: what is sent there waits for the service."""
         service.wait_until(f"its {protocol} port", lambda: any(
             one.protocol == protocol and one.address == address for one in listeners(port)))
 

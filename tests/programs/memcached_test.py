@@ -9,7 +9,8 @@ PORT = 8080
 
 class MemcachedTest(host.HostTest):
     def test_both_protocols_answer_from_the_address_that_was_asked(self):
-        published = self.start("memcached", servers.memcached("memcached", PORT), publish=[f"tcp/{PORT}", f"udp/{PORT}"])
+        published = self.start("memcached", servers.memcached("memcached", PORT),
+                               publish=[f"tcp/{PORT}", f"udp/{PORT}"])
         private = self.start("redis", servers.redis("redis", PORT))
         published.wait_until("room for a key", lambda: servers.tell_memcached(published.v4, PORT, "memcached"))
         private.wait_until("room for a key", lambda: servers.tell_redis(private.v4, PORT, "redis"))

@@ -56,7 +56,8 @@ class PythonTest(host.HostTest):
     def test_answers_over_udp_name_the_address_that_was_asked_as_their_source(self):
         for v6only, skipped in ((1, ["127.84.3.1", *host.PUBLIC_V4]), (0, [])):
             with self.subTest(v6only=v6only):
-                server = self.start("pktinfo", ["python3", "-c", PKTINFO, "pktinfo", PORT, v6only], publish=[f"udp/{PORT}"])
+                command = ["python3", "-c", PKTINFO, "pktinfo", PORT, v6only]
+                server = self.start("pktinfo", command, publish=[f"udp/{PORT}"])
                 self.wait_for_listener(server, PORT, "udp", server.v6 if v6only else server.v4)
                 for address in server.private + host.PUBLIC:
                     if address not in skipped:

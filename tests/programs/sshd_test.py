@@ -11,7 +11,8 @@ class SshdTest(host.HostTest):
     def test_logins_by_every_public_address(self):
         published = self.start("sshd", servers.sshd("sshd", PORT), publish=[f"tcp/{PORT}"])
         private = self.start("python", servers.python("python", PORT))
-        self.check_pair(published, private, PORT, servers.ask_sshd("sshd"), ("sshd", "python"), ask_private=host.ask_http)
+        self.check_pair(published, private, PORT, servers.ask_sshd("sshd"), ("sshd", "python"),
+                        ask_private=host.ask_http)
         self.assert_listens(published, PORT)
         self.assertEqual(published.stop(), 0)
         self.check_fallback(published, private, PORT, host.ask_http, "python")

@@ -133,11 +133,13 @@ class SupervisorRestartTest(host.HostTest):
 
     def test_what_is_started_without_a_supervisor_is_told_so(self):
         self.start_services()
-        self.supervisor.stop(signal.SIGKILL)
-        late = self.start("late", servers.python("late", MORE), publish=[f"tcp/{MORE}"])
-        self.assertEqual(late.wait(), 125)
-        self.assertRegex(late.output(), '"late" publishes ports, which needs a supervisor: .*; '
-                                        "is forcebind-supervisor running[?]")
+        for end, answer in ((signal.SIGTERM, "needs a supervisor: start forcebind-supervisor, or name its socket"),
+                            (signal.SIGKILL, "needs a supervisor: .*ECONNREFUSED.*; is forcebind-supervisor running")):
+            self.revive()
+            self.supervisor.stop(end)
+            late = self.start("late", servers.python("late", MORE), publish=[f"tcp/{MORE}"])
+            self.assertEqual(late.wait(), 125)
+            self.assertRegex(late.output(), f'forcebind: "late" publishes ports, which {answer}')
         # A service that runs already gets EACCES; nginx then keeps the configuration that it has.
         self.reload_with_more()
         self.nginx.wait_for_line(rf"listen\(\) to 0.0.0.0:{MORE}, .* failed \(13: Permission denied\)")

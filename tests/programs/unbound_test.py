@@ -14,7 +14,8 @@ class UnboundTest(dns.NameServerTest):
     def test_it_answers_beside_another_name_server_which_it_asks(self):
         loopback = ["--bind-interfaces", "--interface=lo"]
         private = self.start("dnsmasq", servers.dnsmasq("dnsmasq", dns.PORT, dns.UPSTREAM, loopback))
-        published = self.start("unbound", servers.unbound("unbound", dns.PORT, private.v4, dns.PORT), publish=dns.PUBLISH)
+        command = servers.unbound("unbound", dns.PORT, private.v4, dns.PORT)
+        published = self.start("unbound", command, publish=dns.PUBLISH)
         self.check_name_servers(published, private, asked_by_tcp=[published, private])
         self.check_recursion(private, private.v4, "host")
         self.check_recursion(published, "192.0.2.7", "client")
