@@ -61,7 +61,8 @@ void TryFilter(ChildFacts* facts) {
       ErrnoOf(ioctl(listener.get(), SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP));
 }
 
-// `fd`, and this function's own variable, are there in the parent as well: the child is its copy.
+// `fd`, and this function's own variable, are there in the parent as well: the child is its copy, and the parent keeps
+// both until the child has answered.
 void LookIntoParent(pid_t parent, int fd, ChildFacts* facts) {
   UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, parent, 0)));
   if (pidfd.valid()) {
@@ -88,7 +89,7 @@ ChildFacts ProbeInChild() {
   const pid_t parent = getpid(), child = fork();
   if (child == 0) {
     ChildFacts facts;
-    LookIntoParent(parent, writing.get(), &facts);
+    LookIntoParent(parent, reading.get(), &facts);
     TryFilter(&facts);
     _exit(write(writing.get(), &facts, sizeof(facts)) == sizeof(facts) ? 0 : 1);
   }

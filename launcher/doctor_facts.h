@@ -13,7 +13,7 @@
 namespace forcebind {
 
 // Tried in a child: a filter cannot be taken off again, and the child looks into its parent as a companion looks into
-// its service. Plain data: it comes back through a pipe.
+// its service. Plain data: it comes back through a pipe. ECHILD everywhere: the child did not live to tell.
 struct ChildFacts {
   int notify_sizes = 0;   // SECCOMP_GET_NOTIF_SIZES
   int new_listener = 0;   // a filter with SECCOMP_FILTER_FLAG_NEW_LISTENER
@@ -27,6 +27,7 @@ struct ChildFacts {
 struct SupervisorFacts {
   bool answers = false;
   bool wanted = true;   // false: --supervisor none
+  bool named = false;   // by --supervisor or FORCEBIND_SUPERVISOR: `forcebind run` then insists on it
   std::string version;  // if it answers
   std::string backend;  // likewise
   std::string trouble;  // why not, otherwise

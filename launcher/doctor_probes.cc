@@ -100,6 +100,8 @@ SupervisorFacts AskAfterSupervisor(const std::optional<std::string>& option) {
   absl::StatusOr<StatusDocument> status = text.ok() ? ParseStatus(*text) : text.status();
   facts.answers = status.ok();
   facts.wanted = text.ok() || !absl::IsInvalidArgument(text.status());
+  const SupervisorPath path = FindSupervisor(option);
+  facts.named = path.explicit_ && !path.path.empty();
   if (status.ok()) {
     facts.version = status->version;
     facts.backend = status->backend;

@@ -39,7 +39,7 @@ DoctorCheck Mptcp(const DoctorFacts& facts) {
 DoctorCheck Cgroup2(const DoctorFacts& facts) {
   if (!facts.cgroup2.empty()) return Ok("cgroup-v2", absl::StrCat("mounted on ", facts.cgroup2));
   return Missing(facts, "cgroup-v2", "not mounted: listeners of others cannot be tracked, nor ports guarded",
-                 "mount -t cgroup2 none /sys/fs/cgroup/unified");
+                 "mount -t cgroup2 cgroup2 /sys/fs/cgroup, or on any other directory");
 }
 
 DoctorCheck Bpffs(const DoctorFacts& facts) {

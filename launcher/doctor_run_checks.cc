@@ -9,8 +9,6 @@
 namespace forcebind {
 namespace {
 
-constexpr int kLandlockWithTcp = 4;
-
 DoctorCheck Ok(const char* name, std::string meaning) {
   return {CheckGroup::kRun, CheckLevel::kOk, name, std::move(meaning), ""};
 }
@@ -21,13 +19,19 @@ DoctorCheck Missing(const char* name, std::string meaning, std::string advice) {
   return {CheckGroup::kRun, CheckLevel::kMissing, name, std::move(meaning), std::move(advice)};
 }
 
+constexpr char kSeccompAdvice[] =
+    "use Linux 5.14 or newer with CONFIG_SECCOMP_FILTER, outside of sandboxes that deny seccomp(2)";
+
+// Why an attempt of the child's failed.
+std::string Why(int error) { return error == ECHILD ? "the probe was killed" : ErrnoName(error); }
+
 bool Has(const DoctorFacts& facts, int capability) { return (facts.capabilities >> capability & 1) != 0; }
 
 DoctorCheck SeccompNotify(const DoctorFacts& facts) {
   const int error = facts.child.notify_sizes;
   if (error == 0) return Ok("seccomp-notify", "calls of services can be stopped and answered");
-  return Missing("seccomp-notify", absl::StrCat("the kernel does not let calls be answered: ", ErrnoName(error)),
-                 "use Linux 5.14 or newer with CONFIG_SECCOMP_FILTER, outside of sandboxes that deny seccomp(2)");
+  return Missing("seccomp-notify", absl::StrCat("the kernel does not let calls be answered: ", Why(error)),
+                 kSeccompAdvice);
 }
 
 DoctorCheck SeccompListener(const DoctorFacts& facts) {
@@ -42,16 +46,21 @@ DoctorCheck SeccompListener(const DoctorFacts& facts) {
     default:
       return Missing("seccomp-listener",
                      absl::StrCat("no filter with a listener loads: ", ErrnoName(facts.child.new_listener)),
-                     "use Linux 5.14 or newer with CONFIG_SECCOMP_FILTER, outside of sandboxes that deny seccomp(2)");
+                     kSeccompAdvice);
   }
 }
 
+// What could not be tried since no filter with a listener loads.
+DoctorCheck NotTried(const char* name) { return Warn(name, "could not be tried, see seccomp-listener", ""); }
+
 DoctorCheck WaitKillable(const DoctorFacts& facts) {
+  if (facts.child.new_listener != 0) return NotTried("wait-killable");
   if (facts.child.wait_killable == 0) return Ok("wait-killable", "signals do not interrupt a bind that is under way");
   return Warn("wait-killable", "a signal may interrupt a bind that is under way", "Linux 5.19 or newer mends it");
 }
 
 DoctorCheck SyncWakeUp(const DoctorFacts& facts) {
+  if (facts.child.new_listener != 0) return NotTried("sync-wake-up");
   if (facts.child.sync_wake_up == 0) return Ok("sync-wake-up", "calls are answered within microseconds");
   return Warn("sync-wake-up", "an answer takes some 50 microseconds rather than 5", "Linux 6.6 or newer mends it");
 }
@@ -66,14 +75,14 @@ std::string PtraceAdvice(const DoctorFacts& facts, int error) {
 DoctorCheck PidfdGetfd(const DoctorFacts& facts) {
   const int error = facts.child.pidfd_getfd;
   if (error == 0) return Ok("pidfd-getfd", "the sockets of services can be reached");
-  return Missing("pidfd-getfd", absl::StrCat("the sockets of services cannot be reached: ", ErrnoName(error)),
+  return Missing("pidfd-getfd", absl::StrCat("the sockets of services cannot be reached: ", Why(error)),
                  PtraceAdvice(facts, error));
 }
 
 DoctorCheck ReadMemory(const DoctorFacts& facts) {
   const int error = facts.child.read_memory;
   if (error == 0) return Ok("read-memory", "the addresses that services ask for can be read");
-  return Missing("read-memory", absl::StrCat("the addresses that services ask for cannot be read: ", ErrnoName(error)),
+  return Missing("read-memory", absl::StrCat("the addresses that services ask for cannot be read: ", Why(error)),
                  PtraceAdvice(facts, error));
 }
 
@@ -121,13 +130,10 @@ DoctorCheck LowPorts(const DoctorFacts& facts) {
               "give them CAP_NET_BIND_SERVICE, or lower net.ipv4.ip_unprivileged_port_start");
 }
 
+// The walls behind seccomp that it could be are not in this version.
 DoctorCheck Landlock(const DoctorFacts& facts) {
-  const std::string abi = absl::StrCat("ABI ", facts.landlock_abi);
-  if (facts.landlock_abi >= kLandlockWithTcp) return Ok("landlock", absl::StrCat(abi, ", which knows TCP binds"));
-  return Warn("landlock",
-              facts.landlock_abi == 0 ? "not there: no second wall behind seccomp"
-                                      : absl::StrCat(abi, " knows no TCP binds: no second wall behind seccomp"),
-              "Linux 6.7 or newer has it, with landlock among the lsm= of the kernel's command line");
+  return Ok("landlock", absl::StrCat(facts.landlock_abi == 0 ? "not there" : absl::StrCat("ABI ", facts.landlock_abi),
+                                     "; this version makes no use of it"));
 }
 
 DoctorCheck Ipv6(const DoctorFacts& facts) {
@@ -162,10 +168,16 @@ DoctorCheck IoUring(const DoctorFacts& facts) {
 }  // namespace
 
 std::vector<DoctorCheck> RunChecks(const DoctorFacts& facts) {
-  return {SeccompNotify(facts), SeccompListener(facts), WaitKillable(facts), SyncWakeUp(facts), PidfdGetfd(facts),
-          PidfdThread(facts),   ReadMemory(facts),      NetnsCookie(facts),  Yama(facts),       NoNewPrivs(facts),
-          CapSysPtrace(facts),  LowPorts(facts),        Landlock(facts),     Ipv6(facts),       Ula(facts),
-          IoUring(facts)};
+  std::vector<DoctorCheck> checks = {
+      SeccompNotify(facts), SeccompListener(facts), WaitKillable(facts), SyncWakeUp(facts), PidfdGetfd(facts),
+      PidfdThread(facts),   ReadMemory(facts),      NetnsCookie(facts),  Yama(facts),       NoNewPrivs(facts),
+      CapSysPtrace(facts),  LowPorts(facts),        Landlock(facts),     Ipv6(facts),       Ula(facts),
+      IoUring(facts)};
+  if (facts.supervisor.named && !facts.supervisor.answers) {
+    checks.push_back(Missing("named-supervisor", "does not answer, and forcebind run insists on one that was named",
+                             "start it, or name another one, or \"none\""));
+  }
+  return checks;
 }
 
 }  // namespace forcebind
