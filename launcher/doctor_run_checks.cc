@@ -149,6 +149,7 @@ DoctorCheck Ipv6(const DoctorFacts& facts) {
 }
 
 DoctorCheck Ula(const DoctorFacts& facts) {
+  if (!facts.ula && facts.supervisor.answers) return Ok("ula", "the supervisor that runs assigns the addresses");
   if (!facts.ula) {
     return Warn("ula", "this host has chosen no ULA prefix: services get no private IPv6 address",
                 "start forcebind-supervisor once, which chooses it");

@@ -73,7 +73,6 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"low-ports", kWarn, [](DoctorFacts* facts) { facts->capabilities &= ~(1ull << CAP_NET_BIND_SERVICE); }},
         Fault{"ipv6", kWarn, [](DoctorFacts* facts) { facts->ipv6_socket = EAFNOSUPPORT; }},
         Fault{"ipv6", kWarn, [](DoctorFacts* facts) { facts->ipv6_bind = EADDRNOTAVAIL; }},
-        Fault{"ula", kWarn, [](DoctorFacts* facts) { facts->ula.reset(); }},
         Fault{"ula", kWarn, [](DoctorFacts* facts) { facts->ula_local = false; }},
         Fault{"bpffs", kWarn, [](DoctorFacts* facts) { facts->bpffs = false; }}));
 
@@ -148,6 +147,15 @@ TEST(DoctorChecks, LowPortsFollowTheSysctl) {
   EXPECT_THAT(RunCheck(facts, "low-ports").meaning, HasSubstr("below 80,"));
   facts.unprivileged_ports = 0;
   EXPECT_EQ(RunCheck(facts, "low-ports").level, CheckLevel::kOk);
+}
+
+TEST(DoctorChecks, AnUnknownUlaPrefixMattersOnlyWithoutASupervisor) {
+  DoctorFacts facts = EverythingWorks();
+  facts.ula.reset();
+  EXPECT_EQ(RunCheck(facts, "ula").level, CheckLevel::kOk);
+  facts.supervisor = {};
+  EXPECT_EQ(RunCheck(facts, "ula").level, CheckLevel::kWarn);
+  EXPECT_THAT(RunCheck(facts, "ula").advice, HasSubstr("start forcebind-supervisor"));
 }
 
 TEST(DoctorChecks, ASupervisorThatWasNamedMustAnswer) {
