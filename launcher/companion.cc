@@ -40,17 +40,6 @@ absl::StatusOr<uint64_t> Await(int event, int peer, const char* who) {
   return absl::AbortedError(absl::StrCat("the ", who, " died during the hand-over"));
 }
 
-absl::Status CloseAllBut(std::vector<int> keep) {
-  std::sort(keep.begin(), keep.end());
-  unsigned first = 0;
-  for (const int fd : keep) {
-    const unsigned number = static_cast<unsigned>(fd);
-    if (number > first && close_range(first, number - 1, 0) != 0) return ErrnoStatus(errno, "close descriptors");
-    first = number + 1;
-  }
-  return close_range(first, ~0u, 0) == 0 ? absl::OkStatus() : ErrnoStatus(errno, "close descriptors");
-}
-
 // Runs in the launcher's memory while the launcher waits (CLONE_VM, CLONE_VFORK).
 struct Start {
   absl::FunctionRef<int()> body;
@@ -72,6 +61,17 @@ int Intermediate(void* argument) {
 
 }  // namespace
 
+absl::Status CloseAllBut(std::vector<int> keep) {
+  std::sort(keep.begin(), keep.end());
+  unsigned first = 0;
+  for (const int fd : keep) {
+    const unsigned number = static_cast<unsigned>(fd);
+    if (number > first && close_range(first, number - 1, 0) != 0) return ErrnoStatus(errno, "close descriptors");
+    first = number + 1;
+  }
+  return close_range(first, ~0u, 0) == 0 ? absl::OkStatus() : ErrnoStatus(errno, "close descriptors");
+}
+
 absl::StatusOr<HandOver> HandOver::Create() {
   HandOver result;
   result.loaded_.reset(eventfd(0, EFD_CLOEXEC));
@@ -85,12 +85,14 @@ absl::Status HandOver::Give(int notify_fd, int companion) {
   return Await(taken_.get(), companion, "companion process").status();
 }
 
-absl::StatusOr<UniqueFd> HandOver::Take(int launcher) {
+absl::StatusOr<UniqueFd> HandOver::Take(int launcher, const std::vector<int>& keep) {
   absl::StatusOr<uint64_t> value = Await(loaded_.get(), launcher, "launcher");
   if (!value.ok()) return value.status();
   if (unshare(CLONE_FILES) != 0) return ErrnoStatus(errno, "make the descriptor table private");
   UniqueFd notify(static_cast<int>(*value - 1));
-  absl::Status closed = CloseAllBut({notify.get(), loaded_.get(), taken_.get()});
+  std::vector<int> needed = {notify.get(), loaded_.get(), taken_.get()};
+  needed.insert(needed.end(), keep.begin(), keep.end());
+  absl::Status closed = CloseAllBut(std::move(needed));
   if (!closed.ok()) return closed;
   return notify;
 }
@@ -117,15 +119,20 @@ absl::StatusOr<UniqueFd> StartDetached(absl::FunctionRef<int()> body) {
   return UniqueFd(start.pidfd);
 }
 
-absl::Status BecomeCompanion() {
-  if (setsid() < 0) return ErrnoStatus(errno, "start a session");
+absl::Status BecomeCompanion(Standing standing) {
+  const bool own_session = standing == Standing::kOwnSession;
+  if (own_session && setsid() < 0) return ErrnoStatus(errno, "start a session");
+  if (!own_session && setpgid(0, 0) != 0) return ErrnoStatus(errno, "start a process group");
   if (chdir("/") != 0) return ErrnoStatus(errno, "go to /");
   for (const int signal_number : {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM}) {
     signal(signal_number, SIG_IGN);
   }
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
+  // Whoever started forcebind may have ignored it: then nothing is left to wait for (sys/stand_in.h).
+  signal(SIGCHLD, SIG_DFL);
+  sigset_t children;
+  sigemptyset(&children);
+  sigaddset(&children, SIGCHLD);
+  sigprocmask(SIG_SETMASK, &children, nullptr);
   prctl(PR_SET_NAME, "forcebind");
   if (prctl(PR_SET_DUMPABLE, 0) != 0) return ErrnoStatus(errno, "become undumpable");
   Capabilities own;

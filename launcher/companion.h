@@ -15,13 +15,16 @@
 //       execve
 //   Either one notices the other's death by pidfd.
 //
-//   The companion has a session of its own (no terminal signals), holds none of the service's descriptors, is not
-//   dumpable, ignores the signals that end a service (it ends by itself, with the last process that the filter
-//   watches), and has laid down CAP_NET_BIND_SERVICE (sys/capabilities.h).
+//   The companion has a session of its own (no terminal signals; in parent mode, launcher/parent_mode.h, a group of its
+//   own in the service's session), holds none of the service's descriptors, is not dumpable, ignores the signals that
+//   end a service (it ends by itself, with the last process that the filter watches), and has laid down
+//   CAP_NET_BIND_SERVICE (sys/capabilities.h).
 #ifndef FORCEBIND_LAUNCHER_COMPANION_H_
 #define FORCEBIND_LAUNCHER_COMPANION_H_
 
 #include <sys/types.h>
+
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
@@ -38,9 +41,9 @@ class HandOver {
   // Launcher: the filter is loaded, here is its fd. Waits until it has been taken. `companion`: its pidfd.
   absl::Status Give(int notify_fd, int companion);
 
-  // Companion: waits for the fd, then has a descriptor table of its own with that fd and this object's, and nothing
-  // else. `launcher`: its pidfd.
-  absl::StatusOr<UniqueFd> Take(int launcher);
+  // Companion: waits for the fd, then has a descriptor table of its own with that fd, this object's and those of
+  // `keep`, and nothing else. `launcher`: its pidfd.
+  absl::StatusOr<UniqueFd> Take(int launcher, const std::vector<int>& keep);
   // Companion: everything is ready, the service may start.
   void Confirm();
 
@@ -52,8 +55,12 @@ class HandOver {
 // result. Returns its pidfd.
 absl::StatusOr<UniqueFd> StartDetached(absl::FunctionRef<int()> body);
 
-// What a companion does first; see the head of this file.
-absl::Status BecomeCompanion();
+// What a companion does first; see the head of this file. SIGCHLD is blocked afterwards, and no other signal.
+enum class Standing { kOwnSession, kOwnGroup };
+absl::Status BecomeCompanion(Standing standing);
+
+// Closes all descriptors of this process but these.
+absl::Status CloseAllBut(std::vector<int> keep);
 
 }  // namespace forcebind
 

@@ -72,9 +72,13 @@ std::string PtraceAdvice(const DoctorFacts& facts, int error) {
   return "give forcebind CAP_SYS_PTRACE, outside of sandboxes that deny it";
 }
 
+// Then forcebind stays on as the parent of services (launcher/parent_mode.h), and may look into them.
+bool AncestorsMay(const DoctorFacts& facts, int error) { return error == EPERM && facts.yama_scope == 1; }
+
 DoctorCheck PidfdGetfd(const DoctorFacts& facts) {
   const int error = facts.child.pidfd_getfd;
   if (error == 0) return Ok("pidfd-getfd", "the sockets of services can be reached");
+  if (AncestorsMay(facts, error)) return Ok("pidfd-getfd", "the sockets of services can be reached by their parent");
   return Missing("pidfd-getfd", absl::StrCat("the sockets of services cannot be reached: ", Why(error)),
                  PtraceAdvice(facts, error));
 }
@@ -82,6 +86,8 @@ DoctorCheck PidfdGetfd(const DoctorFacts& facts) {
 DoctorCheck ReadMemory(const DoctorFacts& facts) {
   const int error = facts.child.read_memory;
   if (error == 0) return Ok("read-memory", "the addresses that services ask for can be read");
+  if (AncestorsMay(facts, error))
+    return Ok("read-memory", "the addresses that services ask for can be read by their parent");
   return Missing("read-memory", absl::StrCat("the addresses that services ask for cannot be read: ", Why(error)),
                  PtraceAdvice(facts, error));
 }
@@ -105,9 +111,12 @@ DoctorCheck Yama(const DoctorFacts& facts) {
   const std::string scope = absl::StrCat("ptrace_scope is ", facts.yama_scope);
   if (facts.yama_scope == 0) return Ok("yama", scope);
   if (facts.child.pidfd_getfd == 0) return Ok("yama", absl::StrCat(scope, ", which CAP_SYS_PTRACE overrides"));
-  return Warn("yama", absl::StrCat(scope, ": forcebind may not look into services"),
+  if (facts.yama_scope == 1) {
+    return Ok("yama", absl::StrCat(scope, ": forcebind stays on as the parent of services"));
+  }
+  return Warn("yama", absl::StrCat(scope, ": forcebind may not look into services, and runs none"),
               facts.yama_scope == 3 ? "scope 3 stays until the next boot: remove it from sysctl.d"
-                                    : "set kernel.yama.ptrace_scope to 0, or give forcebind CAP_SYS_PTRACE");
+                                    : "set kernel.yama.ptrace_scope to 1, or give forcebind CAP_SYS_PTRACE");
 }
 
 DoctorCheck NoNewPrivs(const DoctorFacts& facts) {

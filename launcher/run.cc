@@ -2,6 +2,7 @@
 #include "launcher/run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "launcher/companion.h"
+#include "launcher/parent_mode.h"
 #include "launcher/ready_filters.h"
+#include "launcher/service_family.h"
 #include "launcher/service_setup.h"
 #include "notify/call_handler.h"
 #include "sys/capabilities.h"
@@ -30,24 +33,38 @@ int Fail(const absl::Status& status) {
   return kOwnFailure;
 }
 
-// The companion's whole life.
-int Accompany(const ServiceSetup& setup, LogLevel level, uint64_t netns_cookie, HandOver& hand_over, int launcher) {
-  ServiceLog log(setup.policy.name, level, STDERR_FILENO);
-  absl::Status ready = BecomeCompanion();
+// What has been found out before any process is made.
+struct Plan {
+  ServiceSetup setup;
+  LogLevel log_level;
+  int stderr_fd;  // -1: forcebind was started without one
+  std::vector<std::string> command;
+  std::vector<sock_filter> filter;
+  uint64_t netns_cookie;
+};
+
+// The companion's whole life. `family`: in parent mode.
+int Accompany(const Plan& plan, HandOver& hand_over, int launcher, ServiceFamily* family) {
+  const ServiceSetup& setup = plan.setup;
+  ServiceLog log(setup.policy.name, plan.log_level, plan.stderr_fd);
+  absl::Status ready = BecomeCompanion(family == nullptr ? Standing::kOwnSession : Standing::kOwnGroup);
   if (!ready.ok()) return Fail(ready);
   NoSupervisor nobody;
   SupervisorLink* link = setup.link.get();
-  absl::StatusOr<UniqueFd> notify_fd = hand_over.Take(launcher);
+  absl::StatusOr<UniqueFd> notify_fd =
+      hand_over.Take(launcher, family != nullptr ? family->descriptors() : std::vector<int>());
   if (!notify_fd.ok()) return kOwnFailure;
   absl::StatusOr<std::unique_ptr<SeccompNotify>> device = SeccompNotify::Create(*std::move(notify_fd));
   if (!device.ok()) return kOwnFailure;
   Publisher& publisher = link != nullptr ? static_cast<Publisher&>(*link) : nobody;
-  LoopSource& source = link != nullptr ? static_cast<LoopSource&>(*link) : nobody;
+  std::vector<LoopSource*> sources;
+  if (link != nullptr) sources.push_back(link);
+  if (family != nullptr) sources.push_back(family);
   if (link != nullptr) link->TakeOver();
-  CallHandler handler(setup.policy, **device, publisher, log, netns_cookie, link != nullptr);
+  CallHandler handler(setup.policy, **device, publisher, log, plan.netns_cookie, link != nullptr);
   hand_over.Confirm();
   return RunNotifyLoop(
-      **device, [&](const Notification& call) { return handler.Handle(call); }, source);
+      **device, [&](const Notification& call) { return handler.Handle(call); }, sources);
 }
 
 // Without CAP_SYS_ADMIN a filter may only be loaded by who can gain no privileges any more (seccomp(2)).
@@ -58,24 +75,40 @@ absl::Status AllowFilter() {
   return ErrnoStatus(errno, "set no_new_privs");
 }
 
-absl::Status PutUnderForce(const ServiceSetup& setup, LogLevel level) {
+absl::StatusOr<Plan> MakePlan(const RunOptions& options, int stderr_fd) {
+  absl::StatusOr<ServiceSetup> setup = SetUpService(options);
+  if (!setup.ok()) return setup.status();
   absl::StatusOr<std::vector<sock_filter>> filter =
-      FilterFor({.families = setup.policy.families, .deny_mptcp = setup.link != nullptr});
+      FilterFor({.families = setup->policy.families, .deny_mptcp = setup->link != nullptr});
   if (!filter.ok()) return filter.status();
   absl::StatusOr<uint64_t> netns_cookie = OwnNetnsCookie();
   if (!netns_cookie.ok()) return netns_cookie.status();
-  absl::StatusOr<HandOver> hand_over = HandOver::Create();
-  if (!hand_over.ok()) return hand_over.status();
+  return Plan{*std::move(setup), options.log_level, stderr_fd, options.command, *std::move(filter), *netns_cookie};
+}
+
+// The calling process is under force from here on.
+absl::Status LoadFilter(const Plan& plan, HandOver& hand_over, int companion) {
+  absl::StatusOr<UniqueFd> notify_fd = LoadFilterWithListener(plan.filter);
+  if (!notify_fd.ok()) return notify_fd.status();
+  return hand_over.Give(notify_fd->get(), companion);
+}
+
+absl::StatusOr<UniqueFd> OwnPidfd() {
   UniqueFd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
   if (!self.valid()) return ErrnoStatus(errno, "open a pidfd");
+  return self;
+}
+
+absl::Status PutUnderForce(const Plan& plan) {
+  absl::StatusOr<HandOver> hand_over = HandOver::Create();
+  if (!hand_over.ok()) return hand_over.status();
+  absl::StatusOr<UniqueFd> self = OwnPidfd();
+  if (!self.ok()) return self.status();
   absl::Status allowed = AllowFilter();
   if (!allowed.ok()) return allowed;
-  absl::StatusOr<UniqueFd> companion =
-      StartDetached([&] { return Accompany(setup, level, *netns_cookie, *hand_over, self.get()); });
+  absl::StatusOr<UniqueFd> companion = StartDetached([&] { return Accompany(plan, *hand_over, self->get(), nullptr); });
   if (!companion.ok()) return companion.status();
-  absl::StatusOr<UniqueFd> notify_fd = LoadFilterWithListener(*filter);
-  if (!notify_fd.ok()) return notify_fd.status();
-  return hand_over->Give(notify_fd->get(), companion->get());
+  return LoadFilter(plan, *hand_over, companion->get());
 }
 
 int Execute(const std::vector<std::string>& command) {
@@ -88,17 +121,49 @@ int Execute(const std::vector<std::string>& command) {
   return error == ENOENT ? kNotFound : kCannotExecute;
 }
 
+// In parent mode: the service's own process, until it executes.
+int Serve(const Plan& plan, HandOver& hand_over, int companion) {
+  absl::Status forced = AllowFilter();
+  if (forced.ok()) forced = LoadFilter(plan, hand_over, companion);
+  return forced.ok() ? Execute(plan.command) : Fail(forced);
+}
+
+// In parent mode: the companion, which is the service's parent.
+int AccompanyAsParent(const Plan& plan, UniqueFd caller, const CallersSignals& signals) {
+  absl::StatusOr<HandOver> hand_over = HandOver::Create();
+  if (!hand_over.ok()) return Fail(hand_over.status());
+  absl::StatusOr<UniqueFd> self = OwnPidfd();
+  if (!self.ok()) return Fail(self.status());
+  absl::StatusOr<std::unique_ptr<ServiceFamily>> family = ServiceFamily::Start(std::move(caller), [&] {
+    signals.Restore();
+    return Serve(plan, *hand_over, self->get());
+  });
+  if (!family.ok()) return Fail(family.status());
+  const int result = Accompany(plan, *hand_over, (*family)->service(), family->get());
+  if (result == kOwnFailure) (*family)->EndService();
+  return (*family)->AwaitService();
+}
+
 }  // namespace
 
 int Run(const RunOptions& options) {
-  absl::StatusOr<ServiceSetup> setup = SetUpService(options);
-  if (!setup.ok()) return Fail(setup.status());
-  if (!setup->note.empty() && options.log_level >= LogLevel::kWarning) {
-    fprintf(stderr, "forcebind: %s: %s\n", setup->policy.name.c_str(), setup->note.c_str());
+  const bool has_stderr = fcntl(STDERR_FILENO, F_GETFD) >= 0;
+  absl::StatusOr<bool> as_parent = NeedsParentMode();
+  if (!as_parent.ok()) return Fail(as_parent.status());
+  absl::StatusOr<Plan> plan = MakePlan(options, has_stderr ? STDERR_FILENO : -1);
+  if (!plan.ok()) return Fail(plan.status());
+  const ServiceSetup& setup = plan->setup;
+  if (!setup.note.empty() && options.log_level >= LogLevel::kWarning) {
+    fprintf(stderr, "forcebind: %s: %s\n", setup.policy.name.c_str(), setup.note.c_str());
   }
-  absl::Status forced = PutUnderForce(*setup, options.log_level);
+  if (*as_parent) {
+    return StayAsParent([&](UniqueFd caller, const CallersSignals& signals) {
+      return AccompanyAsParent(*plan, std::move(caller), signals);
+    });
+  }
+  absl::Status forced = PutUnderForce(*plan);
   if (!forced.ok()) return Fail(forced);
-  return Execute(options.command);
+  return Execute(plan->command);
 }
 
 }  // namespace forcebind

@@ -5,6 +5,9 @@
 #include <poll.h>
 #include <time.h>
 
+#include <algorithm>
+#include <vector>
+
 namespace forcebind {
 namespace {
 
@@ -24,23 +27,36 @@ void ServeOne(NotifyDevice& device, CallFunction handle, CallCounters* counters)
   counters->Add(answered ? outcome.verdict : Verdict::kGone, NowNs() - start);
 }
 
+// For poll(2): -1 = for ever.
+int Sooner(int a, int b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }
+
+// The notification fd is the first.
+int Poll(std::vector<pollfd>* fds, const NotifyDevice& device, absl::Span<LoopSource* const> sources,
+         const CallCounters& counters) {
+  int timeout_ms = -1;
+  fds->front() = {.fd = device.fd(), .events = POLLIN, .revents = 0};
+  for (size_t i = 0; i < sources.size(); ++i) {
+    (*fds)[i + 1] = {.fd = sources[i]->PollFd(), .events = POLLIN, .revents = 0};
+    timeout_ms = Sooner(timeout_ms, sources[i]->PollTimeoutMs(counters));
+  }
+  return poll(fds->data(), fds->size(), timeout_ms);
+}
+
 }  // namespace
 
-int RunNotifyLoop(NotifyDevice& device, CallFunction handle, LoopSource& source) {
+int RunNotifyLoop(NotifyDevice& device, CallFunction handle, absl::Span<LoopSource* const> sources) {
   CallCounters counters;
+  std::vector<pollfd> fds(sources.size() + 1);
   for (;;) {
-    pollfd fds[2] = {{.fd = device.fd(), .events = POLLIN, .revents = 0},
-                     {.fd = source.PollFd(), .events = POLLIN, .revents = 0}};
-    const int ready = poll(fds, 2, source.PollTimeoutMs(counters));
+    const int ready = Poll(&fds, device, sources, counters);
     if (ready < 0 && errno != EINTR) return errno;
     if (ready < 0) continue;
-    if (ready == 0 || fds[1].revents != 0) source.OnPoll(counters);
-    if ((fds[0].revents & POLLIN) != 0) {
-      ServeOne(device, handle, &counters);
-    } else if (fds[0].revents != 0) {
-      source.OnPoll(counters);
-      return (fds[0].revents & POLLHUP) != 0 ? 0 : EBADF;
+    const bool ended = fds[0].revents != 0 && (fds[0].revents & POLLIN) == 0;
+    for (size_t i = 0; i < sources.size(); ++i) {
+      if (ready == 0 || ended || fds[i + 1].revents != 0) sources[i]->OnPoll(counters);
     }
+    if (ended) return (fds[0].revents & POLLHUP) != 0 ? 0 : EBADF;
+    if ((fds[0].revents & POLLIN) != 0) ServeOne(device, handle, &counters);
   }
 }
 

@@ -2,9 +2,10 @@
 // notify_loop: answers one service's bind() and listen() calls until its last process is gone.
 //
 // THEORY OF OPERATION
-//   One thread, one poll(2): the notification fd, and whatever the publisher wants watched. A call is received, done,
-//   and answered before the next one. ENOENT anywhere means that the target went away: a normal outcome. POLLHUP on the
-//   notification fd: the last task that the filter watched is gone, and so is the work.
+//   One thread, one poll(2): the notification fd, and whatever others want watched (the link to a supervisor, the
+//   service's processes in parent mode). A call is received, done, and answered before the next one. ENOENT anywhere
+//   means that the target went away: a normal outcome. POLLHUP on the notification fd: the last task that the filter
+//   watched is gone, and so is the work.
 //
 // THREADS  Thread-compatible.
 // Tested by tests/unit/notify/notify_loop_test.cc (against a device that dies at every step) and tests/behaviour/.
@@ -12,6 +13,7 @@
 #define FORCEBIND_NOTIFY_NOTIFY_LOOP_H_
 
 #include "absl/functional/function_ref.h"
+#include "absl/types/span.h"
 #include "notify/call_counters.h"
 #include "sys/seccomp_notify.h"
 
@@ -25,7 +27,7 @@ class LoopSource {
   virtual int PollFd() const = 0;
   // How long the loop may wait at most, in milliseconds; -1 = for ever.
   virtual int PollTimeoutMs(const CallCounters& counters) const = 0;
-  // Input, a hang-up, or the time is over.
+  // Input, a hang-up, or the time is over, this source's or another's; and once more at the end.
   virtual void OnPoll(const CallCounters& counters) = 0;
 };
 
@@ -38,7 +40,7 @@ struct CallOutcome {
 using CallFunction = absl::FunctionRef<CallOutcome(const Notification&)>;
 
 // Returns when the device hangs up (0), or its errno when it cannot be polled any more.
-int RunNotifyLoop(NotifyDevice& device, CallFunction handle, LoopSource& source);
+int RunNotifyLoop(NotifyDevice& device, CallFunction handle, absl::Span<LoopSource* const> sources);
 
 }  // namespace forcebind
 

@@ -209,6 +209,16 @@ TEST(Process, HasNoChildOfForcebind) {
   EXPECT_EQ(forced.output, "children -> -1 ECHILD\n");
 }
 
+// The companion waits for helpers of its own, which an ignored SIGCHLD would take from it.
+TEST(Process, IgnoredSigchldDisturbsNoBind) {
+  ServiceHost host;
+  const auto ignore = [] { signal(SIGCHLD, SIG_IGN); };
+  const Words script = {kProbe, "setuid 4321", "u=socket unix stream", "bind u unix//mnt/work/a", "stat /mnt/work/a"};
+  const ChildResult forced = RunChild(Forced(script), ignore);
+  EXPECT_THAT(forced.output, HasSubstr("bind u unix//mnt/work/a -> 0\n"));
+  EXPECT_THAT(forced.output, HasSubstr(" uid 4321 "));
+}
+
 // ---- how it ends
 
 TEST(Process, ExitStatusIsTheServices) {

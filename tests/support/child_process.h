@@ -40,6 +40,8 @@ class ChildProcess {
   const std::string& output() const { return text_; }
   // Reads until `marker` has come; false at the end of output.
   bool ReadUntil(const std::string& marker);
+  // Reads what comes next; false at the end of output.
+  bool ReadSome();
   // Reads until nobody has the other end any more.
   const std::string& ReadAll();
   void Write(const std::string& text);
@@ -49,7 +51,6 @@ class ChildProcess {
   std::string ErrorText() const;
 
  private:
-  bool ReadSome();
   void GiveUp(const char* what);
 
   pid_t pid_ = -1;

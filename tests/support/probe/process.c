@@ -226,6 +226,21 @@ static void Signals(struct Answer* answer) {
   if (used == 0) Say(answer, "none");
 }
 
+// sigwait NUMBER…: says which of these signals come, until the last of them has. None is missed: they are blocked.
+static void AwaitSignals(const struct Line* line) {
+  sigset_t set;
+  int last = 0, number = 0;
+  sigemptyset(&set);
+  for (int i = 1; i < line->count; ++i) sigaddset(&set, last = Number(line->words[i]));
+  sigprocmask(SIG_BLOCK, &set, NULL);
+  printf("awaiting\n");
+  while (number != last) {
+    fflush(stdout);
+    number = sigwaitinfo(&set, NULL);
+    if (number > 0) printf("got %d\n", number);
+  }
+}
+
 // Until the test closes standard input.
 static void Hold(void) {
   char byte;
@@ -259,6 +274,7 @@ int ProcessCall(const struct Line* line, struct Answer* answer) {
   if (strcmp(call, "signals") == 0) return Signals(answer), known;
   if (strcmp(call, "raise") == 0) return Raise(line), known;
   if (strcmp(call, "exit") == 0) exit(Number(Word(line, 1)));
+  if (strcmp(call, "sigwait") == 0) return AwaitSignals(line), known;
   if (strcmp(call, "hold") == 0) return Hold(), known;
   return 0;
 }

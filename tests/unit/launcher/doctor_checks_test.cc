@@ -134,6 +134,11 @@ TEST(DoctorChecks, YamaMattersOnlyWhereItForbids) {
   facts.yama_scope = 1;
   EXPECT_EQ(RunCheck(facts, "yama").level, CheckLevel::kOk);
   facts.child.pidfd_getfd = facts.child.read_memory = EPERM;
+  for (const char* name : {"yama", "pidfd-getfd", "read-memory"}) {  // forcebind is the parent then
+    EXPECT_EQ(RunCheck(facts, name).level, CheckLevel::kOk) << name;
+    EXPECT_THAT(RunCheck(facts, name).meaning, HasSubstr("parent")) << name;
+  }
+  facts.yama_scope = 2;
   EXPECT_EQ(RunCheck(facts, "yama").level, CheckLevel::kWarn);
   EXPECT_THAT(RunCheck(facts, "pidfd-getfd").advice, HasSubstr("kernel.yama.ptrace_scope to 0"));
   facts.yama_scope = 3;
