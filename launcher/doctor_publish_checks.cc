@@ -55,7 +55,7 @@ DoctorCheck Bpf(const DoctorFacts& facts, const char* name, int error, const cha
                    "start forcebind-supervisor with CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, such as root has");
   }
   return Missing(facts, name, absl::StrCat("the kernel does not take such programs (", ErrnoName(error), ")"),
-                 "use Linux 5.14 or newer with CONFIG_BPF_SYSCALL and CONFIG_CGROUP_BPF");
+                 "use Linux 6.1 or newer with CONFIG_BPF_SYSCALL and CONFIG_CGROUP_BPF");
 }
 
 DoctorCheck Btf(const DoctorFacts& facts) {
