@@ -245,7 +245,9 @@ TEST(Process, OwnFailuresEndWith125AndSayWhy) {
       {{"--profile", "/mnt/none.toml", "true"}, 125, "/mnt/none.toml"},
       {{"--profile", "/mnt/key.toml", "true"}, 125, "/mnt/key.toml:2:1: "},
       {{"--profile", "/mnt/syntax.toml", "true"}, 125, "/mnt/syntax.toml:"},
-      {{"--adress", "127.1.1.1", "--", "true"}, 125, "--adress"},
+      {{"--name", "a", "--adress", "127.1.1.1", "--", "true"}, 125, "there is no option --adress"},
+      {{"--name", "a", "-x", "-q", "true"}, 125, "there is no option -x"},
+      {{"--name"}, 125, "--name"},
       {{"--address", "192.0.2.7", "true"}, 125, "--address 192.0.2.7"},
       {{"--address", "127.1.1.1", "--address", "127.1.1.2", "true"}, 125, "--address 127.1.1.2"},
       {{"--publish", "tcp/0", "true"}, 125, "--publish tcp/0"},
@@ -261,6 +263,11 @@ TEST(Process, OwnFailuresEndWith125AndSayWhy) {
     EXPECT_THAT(result.errors, HasSubstr(failure.text));
     EXPECT_EQ(result.output, "");
   }
+}
+
+TEST(Process, CommandMayBeginWithAHyphenAfterTwo) {
+  ServiceHost host;
+  EXPECT_EQ(RunChild({kForcebind, "run", "--supervisor", "none", "--name", "a", "--", "-x"}).status, 127);
 }
 
 TEST(Process, CommandThatCannotBeExecutedEndsAsWithEnv) {
