@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loop against a device that dies at every step. Its descriptor is a pipe's end, so that poll(2) is the real one.
+#include "notify/notify_loop.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <functional>
+#include <utility>
+#include <vector>
+
+namespace forcebind {
+namespace {
+
+// Each byte in the pipe is one call; when the other end is closed, the last task is gone.
+class PipeDevice : public NotifyDevice {
+ public:
+  PipeDevice() {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) abort();
+    reading_.reset(ends[0]);
+    writing_.reset(ends[1]);
+  }
+  void Call() { ASSERT_EQ(write(writing_.get(), "c", 1), 1); }
+  void End() { writing_.reset(); }
+
+  int fd() const override { return reading_.get(); }
+  int Receive(Notification* notification) override {
+    char byte;
+    if (read(reading_.get(), &byte, 1) != 1) return ENOENT;
+    notification->id = ++received_;
+    return receive_error_;
+  }
+  bool IsAlive(uint64_t) override { return true; }
+  int Reply(uint64_t id, int error) override {
+    replies_.emplace_back(id, error);
+    return reply_error_;
+  }
+  int AddFd(uint64_t, int, bool, int*) override { return ENOENT; }
+  int ReplyWithFd(uint64_t, int, bool) override { return ENOENT; }
+
+  int receive_error_ = 0, reply_error_ = 0;
+  uint64_t received_ = 0;
+  std::vector<std::pair<uint64_t, int>> replies_;
+
+ private:
+  UniqueFd reading_, writing_;
+};
+
+class CountingSource : public LoopSource {
+ public:
+  int PollFd() const override { return fd_; }
+  int PollTimeoutMs(const CallCounters&) const override { return timeout_ms_; }
+  void OnPoll(const CallCounters&) override {
+    ++polls_;
+    on_poll_();
+  }
+  int fd_ = -1, timeout_ms_ = -1, polls_ = 0;
+  std::function<void()> on_poll_ = [] {};
+};
+
+TEST(NotifyLoop, EndsWithTheLastTask) {
+  PipeDevice device;
+  CountingSource source;
+  device.End();
+  EXPECT_EQ(RunNotifyLoop(device, [](const Notification&) { return CallOutcome{}; }, {&source}), 0);
+  EXPECT_EQ(source.polls_, 1);  // its last word
+}
+
+TEST(NotifyLoop, AnswersEveryCallWithItsErrno) {
+  PipeDevice device;
+  for (int i = 0; i < 3; ++i) device.Call();
+  device.End();
+  EXPECT_EQ(RunNotifyLoop(device,
+                          [](const Notification& call) {
+                            return CallOutcome{.error = call.id == 2 ? EACCES : 0, .verdict = Verdict::kDenied};
+                          },
+                          {}),
+            0);
+  EXPECT_EQ(device.replies_, (std::vector<std::pair<uint64_t, int>>{{1, 0}, {2, EACCES}, {3, 0}}));
+}
+
+TEST(NotifyLoop, AnswersNobodyWhoIsGoneOrHasHisAnswer) {
+  for (const CallOutcome outcome :
+       {CallOutcome{.verdict = Verdict::kGone}, CallOutcome{.verdict = Verdict::kDenied, .answered = true}}) {
+    PipeDevice device;
+    device.Call();
+    device.End();
+    EXPECT_EQ(RunNotifyLoop(device, [&](const Notification&) { return outcome; }, {}), 0);
+    EXPECT_EQ(device.received_, 1u);
+    EXPECT_TRUE(device.replies_.empty());
+  }
+}
+
+TEST(NotifyLoop, TargetsThatDieAreNormal) {
+  PipeDevice device;
+  device.Call();
+  device.Call();
+  device.End();
+  device.receive_error_ = ENOENT;
+  int handled = 0;
+  EXPECT_EQ(RunNotifyLoop(device, [&](const Notification&) { return ++handled, CallOutcome{}; }, {}), 0);
+  EXPECT_EQ(handled, 0);
+}
+
+TEST(NotifyLoop, EverySourceIsServed) {
+  PipeDevice device, first, second;
+  CountingSource sources[2];
+  sources[0].fd_ = first.fd();
+  sources[1].fd_ = second.fd();
+  second.Call();
+  sources[1].on_poll_ = [&] {
+    if (sources[1].fd_ < 0) return;
+    Notification ignored;
+    second.Receive(&ignored);
+    sources[1].fd_ = -1;
+    device.End();
+  };
+  EXPECT_EQ(RunNotifyLoop(device, [](const Notification&) { return CallOutcome{}; }, {&sources[0], &sources[1]}), 0);
+  EXPECT_EQ(sources[0].polls_, 1);  // at the end alone
+  EXPECT_EQ(sources[1].polls_, 2);
+}
+
+TEST(NotifyLoop, TheSoonestTimeoutCounts) {
+  PipeDevice device;
+  CountingSource never, soon;
+  soon.timeout_ms_ = 0;
+  soon.on_poll_ = [&] {
+    soon.timeout_ms_ = -1;
+    device.End();
+  };
+  EXPECT_EQ(RunNotifyLoop(device, [](const Notification&) { return CallOutcome{}; }, {&never, &soon}), 0);
+  EXPECT_EQ(soon.polls_, 2);
+}
+
+}  // namespace
+}  // namespace forcebind
