@@ -18,6 +18,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "launcher/companion.h"
+#include "launcher/run.h"
 #include "sys/capabilities.h"
 #include "sys/small_file.h"
 #include "sys/unix_channel.h"
@@ -28,7 +29,6 @@ namespace {
 constexpr char kScopeFile[] = "/proc/sys/kernel/yama/ptrace_scope";
 constexpr size_t kMaxScopeFile = 64;
 constexpr int kAncestorsOnly = 1, kPrivilegedOnly = 2;
-constexpr int kOwnFailure = 125;
 constexpr int kUnknownStatus = kOwnFailure << 8;  // as wait(2) has it
 
 int FailedTo(const char* what) {

@@ -24,7 +24,6 @@
 namespace forcebind {
 namespace {
 
-constexpr int kOwnFailure = 125;
 constexpr int kCannotExecute = 126;
 constexpr int kNotFound = 127;
 

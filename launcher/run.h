@@ -21,7 +21,10 @@ struct RunOptions {
   std::vector<std::string> command;
 };
 
-// Returns only in failure, with the exit status: 125 for forcebind's own, 126 and 127 as env(1).
+// The exit status where the failure is forcebind's own, as env(1) has it.
+inline constexpr int kOwnFailure = 125;
+
+// Returns only in failure, with the exit status: kOwnFailure, 126 and 127 as env(1).
 int Run(const RunOptions& options);
 
 }  // namespace forcebind

@@ -16,7 +16,7 @@ CommandFunction DeclareRun(CLI::App& parser) {
     absl::StatusOr<RunOptions> options = TakeRunOptions(parser, *arguments);
     if (options.ok()) return Run(*options);
     fprintf(stderr, "forcebind: %s\n", std::string(options.status().message()).c_str());
-    return 125;
+    return kOwnFailure;
   };
 }
 

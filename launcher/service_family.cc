@@ -14,13 +14,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "launcher/run.h"
 #include "sys/errno_status.h"
 #include "sys/unix_channel.h"
 
 namespace forcebind {
 namespace {
-
-constexpr int kOwnFailure = 125;
 
 absl::Status Add(int events, int fd) {
   epoll_event event = {.events = EPOLLIN, .data = {.fd = fd}};

@@ -178,6 +178,7 @@ TEST(ParentMode, FailureOfForcebindItselfIs125) {
   EXPECT_THAT(inner.errors, HasSubstr("another forcebind"));
 }
 
+#ifndef __SANITIZE_THREAD__  // whose own thread keeps the table of descriptors that the companion has left
 TEST(ParentMode, NothingOfTheServicesIsHeldOpen) {
   ScopeHost host("1");
   Service service({"sh", "-c", "exec >/dev/null; read line; exit 4"});
@@ -185,6 +186,7 @@ TEST(ParentMode, NothingOfTheServicesIsHeldOpen) {
   service.CloseInput();
   EXPECT_EQ(service.Wait(), 4);
 }
+#endif
 
 TEST(ParentMode, DaemonIsForcedAfterItsFirstProcessHasLeft) {
   ScopeHost host("1");
