@@ -132,6 +132,7 @@ absl::StatusOr<std::unique_ptr<TestNetwork>> TestNetwork::Create() {
 absl::Status TestNetwork::Enter() {
   previous_netns_ = OpenNamespace("/proc/thread-self/ns/net");
   previous_mounts_ = OpenNamespace("/proc/thread-self/ns/mnt");
+  previous_root_ = UniqueFd(open("/", O_PATH | O_DIRECTORY | O_CLOEXEC));
   previous_directory_ = UniqueFd(open(".", O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (unshare(CLONE_NEWNET) != 0) return ErrnoStatus(errno, "make the client's network namespace");
   client_ = OpenNamespace("/proc/thread-self/ns/net");
@@ -163,6 +164,8 @@ absl::Status TestNetwork::ConnectHosts() {
 TestNetwork::~TestNetwork() {
   if (previous_netns_.valid()) (void)setns(previous_netns_.get(), CLONE_NEWNET);
   if (previous_mounts_.valid()) (void)setns(previous_mounts_.get(), CLONE_NEWNS);
+  // setns(2) goes to the root of the namespace, which is another one than that of a test run in a chroot.
+  if (previous_root_.valid() && (fchdir(previous_root_.get()) != 0 || chroot(".") != 0)) perror("chroot");
   if (previous_directory_.valid() && fchdir(previous_directory_.get()) != 0) perror("fchdir");
   if (!bpffs_.empty()) rmdir(bpffs_.c_str());
 }

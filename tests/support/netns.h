@@ -62,7 +62,7 @@ class TestNetwork {
   absl::Status MountBpffs();
   absl::Status ConnectHosts();
 
-  UniqueFd previous_netns_, previous_mounts_, previous_directory_;
+  UniqueFd previous_netns_, previous_mounts_, previous_root_, previous_directory_;
   UniqueFd host_, client_;
   std::string bpffs_, cgroup_root_;
 };
