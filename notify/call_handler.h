@@ -7,10 +7,9 @@
 //   still lives: only then did (1) come from the thread that asked. (3) Let core decide from the socket's own facts and
 //   our copy. (4) Act on our duplicate with our copy. (5) Reply with the errno.
 //
-//   bind   AF_INET, AF_INET6: core/bind_policy. AF_UNIX paths and AF_NETLINK: as the task itself (sys/stand_in), since
-//   the
-//          outcome depends on who calls. Other families, where the profile allows them: as requested, as the task
-//          itself.
+//   bind   AF_INET, AF_INET6: core/bind_policy. AF_UNIX paths and AF_NETLINK: as the task itself (sys/stand_in),
+//          since the outcome depends on who calls. Other families, where the profile allows them: as requested, as
+//          the task itself.
 //   listen The last gate for TCP, and a check of the name alone is not one: after connect() and connect(AF_UNSPEC) a
 //          socket's address may change between the check and the listen. So: refuse unless the state is CLOSE or
 //          LISTEN; then try bind(private, port 0), which locks the address or fails because there is one; then check
@@ -20,7 +19,9 @@
 //
 // TRUST    Everything read from the target is hostile, and so is what other threads do to the socket meanwhile.
 // LIMITS   One call at a time; 128 bytes of the target's memory; a supervisor that does not answer costs its time
-// limit. THREADS  Thread-compatible. Tested by tests/behaviour/ and tests/unit/notify/.
+//          limit.
+// THREADS  Thread-compatible.
+// Tested by tests/behaviour/ and tests/unit/notify/.
 #ifndef FORCEBIND_NOTIFY_CALL_HANDLER_H_
 #define FORCEBIND_NOTIFY_CALL_HANDLER_H_
 

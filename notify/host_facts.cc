@@ -15,6 +15,8 @@ namespace forcebind {
 namespace {
 
 constexpr uint16_t kDiscardPort = 9;
+// Broadcast whatever the routes say (net/ipv4/fib_frontend.c, __inet_dev_addr_type).
+constexpr IpAddress kLimitedBroadcast = IpAddress::V4(INADDR_BROADCAST);
 
 // net.ipv4.ip_unprivileged_port_start of this network namespace; it counts for IPv6 as well.
 int UnprivilegedPortStart() {
@@ -35,6 +37,7 @@ bool KernelHostFacts::MayBindForeign(bool v4) const {
 }
 
 HostFacts::AddressKind KernelHostFacts::Classify(const IpAddress& address) {
+  if (address == kLimitedBroadcast) return AddressKind::kBroadcast;
   const int family = address.is_v4() ? AF_INET : AF_INET6;
   UniqueFd scratch(socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const SockAddr name = ToSockAddr({address, 0}, scope_id_);
@@ -49,6 +52,7 @@ HostFacts::AddressKind KernelHostFacts::Classify(const IpAddress& address) {
 }
 
 bool KernelHostFacts::MayBindPort(uint16_t port) {
+  // Three system calls less for the usual port; where the limit is higher, the bind itself says so, if later.
   if (port >= IPPORT_RESERVED || port >= UnprivilegedPortStart()) return true;
   TaskIdentity identity;
   return ReadTaskIdentity(tid_, &identity) == 0 && (identity.effective_caps >> CAP_NET_BIND_SERVICE & 1) != 0;

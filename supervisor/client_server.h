@@ -8,8 +8,7 @@
 //   alone.
 // TRUST    Every local user may connect, every byte is hostile.
 // LIMITS   kMaxMessageSize per packet; one fd per packet; clients per user (root is free); kMaxQueuedPackets answers
-// that a
-//          client has not read, then it is dropped; kPacketsPerTurn packets of one client before the next one's turn.
+//          that a client has not read, then it is dropped; kPacketsPerTurn packets of one client, then the next one's.
 // THREADS  Thread-compatible; all callbacks run in the event loop.
 // Tested by tests/netns/supervisor_test.cc.
 #ifndef FORCEBIND_SUPERVISOR_CLIENT_SERVER_H_

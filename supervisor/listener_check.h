@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // listener_check: is the socket that a companion sent what it says? Everything is asked of the kernel.
 //
-// TRUST    The companion and its service are hostile: the descriptor may be a pipe, a socket of another namespace,
-// another
-//          service's socket, a socket that does not listen. Only what ReadSocket() found counts.
+// TRUST    The companion and its service are hostile: the descriptor may be a pipe, a socket of another
+//          namespace, another service's socket, a socket that does not listen. Only what ReadSocket() found counts.
 // Tested by tests/unit/supervisor/listener_check_test.cc.
 #ifndef FORCEBIND_SUPERVISOR_LISTENER_CHECK_H_
 #define FORCEBIND_SUPERVISOR_LISTENER_CHECK_H_

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // target: what may be taken from a thread that is stopped in a call: its copy of a descriptor, its memory, who it is.
 //
-// TRUST    All of it is hostile, and may change while it is read. Whoever reads must ask NotifyDevice::IsAlive()
-// afterwards
-//          (the thread id may have been given to somebody else) and act only on what was read.
+// TRUST    All of it is hostile, and may change while it is read. Whoever reads must ask
+//          NotifyDevice::IsAlive() afterwards (the thread id may have been given to somebody else) and act only on
+//          what was read.
 // RIGHTS   ptrace(2), PTRACE_MODE_ATTACH_REALCREDS: the same user and a dumpable target, or CAP_SYS_PTRACE; Yama.
 // Errors are errno values; ESRCH = the thread is gone.
 #ifndef FORCEBIND_SYS_TARGET_H_

@@ -2,9 +2,8 @@
 // codec: the two directions of wire/messages. Writer and Reader have the same methods, so that the fields of a message
 // are listed once (messages.cc) and cannot be written in one order and read in another.
 //
-// TRUST    What a Reader is given is hostile. After the first error it reads nothing more, and every value it hands out
-// is
-//          the one that was there before.
+// TRUST    What a Reader is given is hostile. After the first error it reads nothing more, and every value
+//          it hands out is the one that was there before.
 // THREADS  Thread-compatible.
 #ifndef FORCEBIND_WIRE_CODEC_H_
 #define FORCEBIND_WIRE_CODEC_H_
