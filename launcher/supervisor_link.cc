@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <utility>
 #include <variant>
@@ -14,6 +15,7 @@
 #include "sys/errno_status.h"
 #include "sys/proc_sockets.h"
 #include "sys/sealed_memfd.h"
+#include "sys/socket_info.h"
 #include "sys/target.h"
 #include "sys/unix_channel.h"
 
@@ -43,6 +45,20 @@ uint32_t InodeOf(int fd) {
 }
 
 bool Same(const CallCounters& a, const CallCounters& b) { return a.verdicts == b.verdicts; }
+
+template <size_t kSize>
+std::vector<uint64_t> Since(const std::array<uint64_t, kSize>& now, const std::array<uint64_t, kSize>& before) {
+  std::vector<uint64_t> difference(kSize);
+  std::transform(now.begin(), now.end(), before.begin(), difference.begin(), std::minus<>());
+  return difference;
+}
+
+wire::Listener ListenerOf(const Announcement& announcement) {
+  return {.protocol = announcement.protocol,
+          .requested = announcement.requested,
+          .published = announcement.published,
+          .dual_stack = announcement.dual_stack};
+}
 
 }  // namespace
 
@@ -77,7 +93,6 @@ absl::StatusOr<wire::Welcome> SupervisorLink::Connect() {
   if (welcome == nullptr) return absl::InternalError("the supervisor answers out of turn");
   fd_ = *std::move(socket);
   retry_ms_ = 0;
-  sent_ = {};
   return *welcome;
 }
 
@@ -117,30 +132,35 @@ int SupervisorLink::Claim(const Announcement& announcement, std::string* why) {
 }
 
 int SupervisorLink::Announce(const Announcement& announcement, int fd, std::string* why) {
-  const wire::Listener listener{.protocol = announcement.protocol,
-                                .requested = announcement.requested,
-                                .published = announcement.published,
-                                .dual_stack = announcement.dual_stack,
-                                .egress = announcement.egress};
-  if (announcement.published) return Ask(listener, fd, why);
-  if (!Tell(listener, fd) && !listener.egress && untold_.size() < kMaxUntold) untold_[InodeOf(fd)] = listener;
+  if (announcement.published) return Ask(ListenerOf(announcement), fd, why);
+  if (!Tell(announcement, fd) && !announcement.egress && untold_.size() < kMaxUntold) {
+    untold_[InodeOf(fd)] = announcement;
+  }
   return 0;
 }
 
-bool SupervisorLink::Tell(const wire::Listener& listener, int fd) {
+bool SupervisorLink::Tell(const Announcement& announcement, int fd) {
   std::string why;
   if (!fd_.valid()) return false;
-  if (wire::IsAnswered(listener)) {
-    Ask(listener, fd, &why);
-  } else if (SendPacket(fd_.get(), wire::Encode(listener), fd, MSG_DONTWAIT) != 0) {
-    HangUp();
+  if (announcement.dual_stack) {
+    Ask(ListenerOf(announcement), fd, &why);
+  } else {
+    Send(wire::Opened{.protocol = announcement.protocol,
+                      .requested = announcement.requested,
+                      .bound = announcement.actual,
+                      .egress = announcement.egress,
+                      .cookie = SocketCookie(fd)});
   }
   return fd_.valid();
 }
 
+void SupervisorLink::Send(const wire::Message& message) {
+  if (SendPacket(fd_.get(), wire::Encode(message), -1, MSG_DONTWAIT) != 0) HangUp();
+}
+
 void SupervisorLink::TellUntold() {
   std::set<uint32_t> inodes;
-  for (const auto& [inode, listener] : untold_) inodes.insert(inode);
+  for (const auto& [inode, announcement] : untold_) inodes.insert(inode);
   DescriptorSource descriptors;
   for (const auto& [inode, holder] : FindSocketHolders(inodes)) {
     UniqueFd socket;
@@ -174,11 +194,9 @@ void SupervisorLink::OnPoll(const CallCounters& counters) {
 }
 
 void SupervisorLink::SendCounters(const CallCounters& counters) {
-  wire::Counters message;
-  message.verdicts.assign(counters.verdicts.begin(), counters.verdicts.end());
-  message.latency_us_log2.assign(counters.latency_us_log2.begin(), counters.latency_us_log2.end());
-  if (SendPacket(fd_.get(), wire::Encode(message), -1, MSG_DONTWAIT) != 0) HangUp();
-  sent_ = counters;
+  Send(wire::Counters{.verdicts = Since(counters.verdicts, sent_.verdicts),
+                      .latency_us_log2 = Since(counters.latency_us_log2, sent_.latency_us_log2)});
+  if (fd_.valid()) sent_ = counters;
 }
 
 int NoSupervisor::Claim(const Announcement&, std::string* why) {

@@ -56,7 +56,9 @@ class SupervisorLink : public Publisher, public LoopSource {
   // Sends, and waits for a Result.
   int Ask(const wire::Message& question, int fd, std::string* why);
   // Makes an unpublished socket known; false if nobody hears.
-  bool Tell(const wire::Listener& listener, int fd);
+  bool Tell(const Announcement& announcement, int fd);
+  // Without an answer; hangs up where it would have to wait.
+  void Send(const wire::Message& message);
   void TellUntold();
   void HangUp();
   void SendCounters(const CallCounters& counters);
@@ -66,8 +68,8 @@ class SupervisorLink : public Publisher, public LoopSource {
   UniqueFd fd_;
   int retry_ms_ = 0;
   CallCounters sent_;
-  // Of unpublished sockets, by their inodes.
-  std::map<uint32_t, wire::Listener> untold_;
+  // Unpublished sockets, by their inodes.
+  std::map<uint32_t, Announcement> untold_;
 };
 
 // For a service without a supervisor: everything private, nothing public.

@@ -120,13 +120,15 @@ void ClientServer::Handle(ClientId id, wire::Message message, UniqueFd fd) {
   if (takes_fd != fd.valid()) {
     return Reject(id, EPROTO, takes_fd ? "a Listener without a descriptor" : "a descriptor where none belongs");
   }
-  const bool needs_hello =
-      takes_fd || std::holds_alternative<wire::Claim>(message) || std::holds_alternative<wire::Counters>(message);
+  const bool needs_hello = takes_fd || std::holds_alternative<wire::Claim>(message) ||
+                           std::holds_alternative<wire::Opened>(message) ||
+                           std::holds_alternative<wire::Counters>(message);
   if (needs_hello && !clients_.at(id).session.has_value()) return Reject(id, EPROTO, "no Hello before it");
   std::visit(Overloaded{
                  [&](const wire::Hello& hello) { HandleHello(id, hello); },
                  [&](const wire::Claim& claim) { Reply(id, registry_.Claim(*clients_.at(id).session, claim)); },
                  [&](const wire::Listener& listener) { HandleListener(id, listener, std::move(fd)); },
+                 [&](const wire::Opened& opened) { HandleOpened(id, opened); },
                  [&](const wire::Counters& counters) { registry_.Count(counters); },
                  [&](const wire::StatusRequest&) { SendDocument(id, documents_.status()); },
                  [&](const wire::ExplainRequest& request) { SendDocument(id, documents_.explain(request)); },
@@ -151,7 +153,11 @@ void ClientServer::HandleListener(ClientId id, const wire::Listener& listener, U
   const Refusal refusal = registry_.AddListener(*clients_.at(id).session, listener, ReadSocket(fd.get()), fd.get());
   // Before the answer: the service must not find a second owner of its socket.
   fd.reset();
-  if (wire::IsAnswered(listener)) return Reply(id, refusal);
+  Reply(id, refusal);
+}
+
+void ClientServer::HandleOpened(ClientId id, const wire::Opened& opened) {
+  const Refusal refusal = registry_.AddOpened(*clients_.at(id).session, opened);
   if (refusal.error != 0) log_(absl::StrCat("a listener is not shown in status: ", refusal.text));
 }
 

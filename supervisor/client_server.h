@@ -78,6 +78,7 @@ class ClientServer {
   void Handle(ClientId id, wire::Message message, UniqueFd fd);
   void HandleHello(ClientId id, const wire::Hello& hello);
   void HandleListener(ClientId id, const wire::Listener& listener, UniqueFd fd);
+  void HandleOpened(ClientId id, const wire::Opened& opened);
   void SendDocument(ClientId id, const std::string& text);
   void Send(ClientId id, const wire::Message& message, UniqueFd fd = UniqueFd());
   void Reply(ClientId id, const Refusal& refusal);

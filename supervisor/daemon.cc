@@ -165,9 +165,13 @@ void Daemon::SaveAddressesIfChanged() {
 void Daemon::PruneDead() {
   auto sockets = ListListeners();
   if (!sockets.ok()) return registry_->Prune(nullptr);
-  absl::flat_hash_set<uint64_t> cookies;
-  for (const DiagSocket& socket : *sockets) cookies.insert(socket.cookie);
-  registry_->Prune(&cookies);
+  Registry::Listening listening;
+  for (const DiagSocket& socket : *sockets) {
+    const IpAddress address =
+        IpAddress::FromBytes(socket.family == AF_INET ? Family::kIpv4 : Family::kIpv6, socket.address);
+    listening[socket.cookie] = {static_cast<Protocol>(socket.protocol), {address.Unmapped(), socket.port}};
+  }
+  registry_->Prune(&listening);
 }
 
 std::string Daemon::Status() {

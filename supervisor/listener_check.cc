@@ -59,12 +59,10 @@ Refusal CheckProtocol(const wire::Listener& said, const SocketReport& report, Ve
   return {};
 }
 
-Refusal CheckAddress(const wire::Listener& said, const SocketReport& report, const PrivateAddresses& addresses) {
-  if (report.local.port == 0) return {EACCES, "the socket is not bound"};
-  if (addresses.Contains(report.local.address)) return {};
-  const bool client = said.egress && !said.published && said.protocol == Protocol::kUdp;
-  if (client && report.local.address.IsWildcard()) return {};
-  return {EACCES, absl::StrCat("the socket is bound to ", report.local.ToString(), ", which is not the service's")};
+Refusal CheckAddress(const Endpoint& local, const PrivateAddresses& addresses) {
+  if (local.port == 0) return {EACCES, "the socket is not bound"};
+  if (addresses.Contains(local.address)) return {};
+  return {EACCES, absl::StrCat("the socket is bound to ", local.ToString(), ", which is not the service's")};
 }
 
 }  // namespace
@@ -93,7 +91,7 @@ Refusal VerifyListener(const wire::Listener& said, const SocketReport& report, c
   if (report.netns_cookie == 0 || report.netns_cookie != own_netns_cookie) {
     return {EACCES, "the socket is in another network namespace than the supervisor"};
   }
-  refusal = CheckAddress(said, report, addresses);
+  refusal = CheckAddress(report.local, addresses);
   if (refusal.error != 0) return refusal;
   const IpAddress local = report.local.address;
   verified->protocol = said.protocol;
@@ -101,9 +99,15 @@ Refusal VerifyListener(const wire::Listener& said, const SocketReport& report, c
   verified->cookie = report.cookie;
   verified->serves_v6 = report.domain == AF_INET6 && !report.v6only && local.IsV4Mapped();
   verified->serves_v4 = report.domain == AF_INET || local.IsV4Mapped();
-  // A socket on the ULA, or a client's on the wildcard.
   if (report.domain == AF_INET6 && !local.IsV4Mapped()) verified->serves_v6 = true;
   return {};
+}
+
+Refusal CheckOpened(const wire::Opened& said, const PrivateAddresses& addresses) {
+  if (said.cookie == 0) return {ENOTSOCK, "a socket without a cookie"};
+  const bool client = said.egress && said.protocol == Protocol::kUdp && said.bound.port != 0;
+  if (client && said.bound.address.IsWildcard()) return {};
+  return CheckAddress(said.bound, addresses);
 }
 
 }  // namespace forcebind

@@ -45,6 +45,9 @@ struct VerifiedListener {
 Refusal VerifyListener(const wire::Listener& said, const SocketReport& report, const PrivateAddresses& addresses,
                        uint64_t own_netns_cookie, VerifiedListener* verified);
 
+// May a service with these addresses have such a socket at all? Whether it has is seen when the kernel lists it.
+Refusal CheckOpened(const wire::Opened& said, const PrivateAddresses& addresses);
+
 }  // namespace forcebind
 
 #endif  // FORCEBIND_SUPERVISOR_LISTENER_CHECK_H_

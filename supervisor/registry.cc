@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "supervisor/state_codec.h"
@@ -258,10 +259,9 @@ Refusal Registry::Enter(SessionId id, const wire::Listener& said, const Verified
                       .requested = said.requested,
                       .bound = verified.bound,
                       .published = said.published,
-                      .dual_stack = verified.dual_stack() && !said.egress,
-                      .egress = said.egress};
+                      .dual_stack = verified.dual_stack()};
   const PublishedGroup wanted = Wanted(session, verified, said.published);
-  const bool grouped = verified.mappable && (wanted.published || (wanted.reach.has_value() && !said.egress));
+  const bool grouped = verified.mappable && (wanted.published || wanted.reach.has_value());
   GroupId known_group = kNobody;
   auto known = listeners_.find(verified.cookie);
   if (known == listeners_.end()) {
@@ -287,6 +287,30 @@ Refusal Registry::Enter(SessionId id, const wire::Listener& said, const Verified
   Refusal refusal = !saved.ok() ? Failure(saved) : grouped ? Publish(verified.cookie, wanted) : Refusal{};
   if (refusal.error != 0) DropListener(verified.cookie);
   return refusal;
+}
+
+Refusal Registry::AddOpened(SessionId id, const wire::Opened& opened) {
+  const Session& session = sessions_.at(id);
+  Refusal refusal = CheckOpened(opened, book_.entries().at(session.name).addresses);
+  if (refusal.error != 0) return refusal;
+  auto known = listeners_.find(opened.cookie);
+  if (known != listeners_.end()) {
+    if (ServiceOfCookie(opened.cookie) != session.name) return {EACCES, "the socket is another service's"};
+    if (known->second.group != kNobody) return {};  // more is known of it than is said here
+    DropListener(opened.cookie);
+  }
+  refusal = CheckListenerLimit(session.name, false);
+  if (refusal.error != 0) return refusal;
+  const ListenerEntry entry{.session = id,
+                            .protocol = opened.protocol,
+                            .requested = opened.requested,
+                            .bound = {opened.bound.address.Unmapped(), opened.bound.port},
+                            .egress = opened.egress};
+  LinkListener(opened.cookie, entry);
+  const absl::Status saved = SaveListener(opened.cookie, entry);
+  if (saved.ok()) return {};
+  DropListener(opened.cookie);
+  return Failure(saved);
 }
 
 Refusal Registry::CheckListenerLimit(const std::string& name, bool published) {
@@ -420,14 +444,16 @@ void Registry::PruneGroup(GroupId id) {
   }
 }
 
-void Registry::Prune(const absl::flat_hash_set<uint64_t>* listening) {
+void Registry::Prune(const Listening* listening) {
   std::vector<GroupId> groups;
   for (const auto& [id, group] : groups_) groups.push_back(id);
   for (GroupId id : groups) PruneGroup(id);
   if (listening == nullptr) return;
   std::vector<uint64_t> gone;
   for (const auto& [cookie, entry] : listeners_) {
-    if (entry.group == kNobody && !listening->contains(cookie)) gone.push_back(cookie);
+    if (entry.group != kNobody) continue;
+    auto listed = listening->find(cookie);
+    if (listed == listening->end() || listed->second != std::pair(entry.protocol, entry.bound)) gone.push_back(cookie);
   }
   for (uint64_t cookie : gone) DropListener(cookie);
 }

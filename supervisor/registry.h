@@ -26,7 +26,7 @@
 #include <tuple>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "core/grants.h"
 #include "supervisor/address_book.h"
 #include "supervisor/backend.h"
@@ -73,15 +73,20 @@ class Registry {
   Refusal Claim(SessionId session, const wire::Claim& claim);
   // `fd` is borrowed. When it returns without refusal, a published listener is live.
   Refusal AddListener(SessionId session, const wire::Listener& listener, const SocketReport& report, int fd);
+  // For status alone. Stands until Prune() finds that the kernel does not list such a socket.
+  Refusal AddOpened(SessionId session, const wire::Opened& opened);
   void Count(const wire::Counters& counters);
   // The connection has ended, or a detached session's companion is gone.
   void End(SessionId session);
   // As End(), unless the companion has come back.
   void EndDetached(SessionId session);
 
-  // Forgets the listeners whose sockets are gone. `listening` holds the cookies of all listening TCP and bound UDP
-  // sockets of the network namespace; where it is null, only published ones are looked at.
-  void Prune(const absl::flat_hash_set<uint64_t>* listening);
+  // What the kernel lists: the listening TCP and bound UDP sockets of the network namespace, by cookie. No address is
+  // IPv4-mapped.
+  using Listening = absl::flat_hash_map<uint64_t, std::pair<Protocol, Endpoint>>;
+  // Forgets the listeners whose sockets are gone, or are not what was said. Where `listening` is null, only those are
+  // looked at that the backend holds.
+  void Prune(const Listening* listening);
 
   // For status_report and metrics.
   struct ListenerView {

@@ -17,7 +17,7 @@ constexpr size_t kHeaderSize = 8;        // magic, version, type
 
 // A type's number on the wire is its place in Message, from 1: new types are appended, none is ever taken out.
 constexpr const char* kTypeNames[] = {"Hello",          "Claim",   "Listener", "Counters", "StatusRequest",
-                                      "ExplainRequest", "Welcome", "Result",   "Document"};
+                                      "ExplainRequest", "Welcome", "Result",   "Document", "Opened"};
 static_assert(std::size(kTypeNames) == std::variant_size_v<Message>);
 
 template <typename Io>
@@ -110,7 +110,15 @@ void Fields(Io& io, Ref<Io, Listener> message) {
   Field(io, message.requested);
   io.Bool(message.published, "published");
   io.Bool(message.dual_stack, "dual-stack");
+}
+
+template <typename Io>
+void Fields(Io& io, Ref<Io, Opened> message) {
+  Field(io, message.protocol);
+  Field(io, message.requested);
+  Field(io, message.bound);
   io.Bool(message.egress, "egress");
+  io.Number(message.cookie, "cookie");
 }
 
 template <typename Io>

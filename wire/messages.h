@@ -10,7 +10,7 @@
 //   A companion keeps one connection for its life: Hello → Welcome, then for each listener of its service
 //   (a published port)  Claim → Result, the bind or listen itself, Listener with the socket → Result
 //   (dual-stack)        Listener with the socket → Result
-//   (any other)         Listener with the socket, nothing awaited
+//   (any other)         Opened, nothing awaited
 //   and the end of the connection is the end of the service. A command connects, asks one question, and leaves.
 //
 // LIMITS   kMaxMessageSize bytes, one fd per message, the kMax… below and in core/service_policy.h.
@@ -61,22 +61,30 @@ struct Claim {
   friend bool operator==(const Claim&, const Claim&) = default;
 };
 
-// companion → supervisor, with the socket attached: a listener (TCP) or bound socket (UDP) that now exists. Answered by
-// Result where the supervisor has something to do for it, see IsAnswered(); any other one is for `status` alone.
+// companion → supervisor, with the socket attached: a listener (TCP) or bound socket (UDP) that now exists, and that
+// the supervisor has something to do for. Answered by Result.
 struct Listener {
   Protocol protocol = Protocol::kTcp;
   Endpoint requested;       // what the service asked for; 0.0.0.0 or :: and port 0 for listen() without bind()
   bool published = false;   // publish it
   bool dual_stack = false;  // bound to the IPv4-mapped address: lead its ULA to it
-  bool egress = false;      // a client's socket left on the wildcard
   friend bool operator==(const Listener&, const Listener&) = default;
 };
 
-inline bool IsAnswered(const Listener& listener) { return listener.published || listener.dual_stack; }
+// companion → supervisor: any other one, for `status` alone. Without the socket: it would stay open, and its port
+// taken, as long as the message waits to be read.
+struct Opened {
+  Protocol protocol = Protocol::kTcp;
+  Endpoint requested;   // as above
+  Endpoint bound;       // getsockname(2)
+  bool egress = false;  // a client's socket left on the wildcard
+  uint64_t cookie = 0;  // SO_COOKIE
+  friend bool operator==(const Opened&, const Opened&) = default;
+};
 
 // companion → supervisor: what it has done since the last one. Nothing is answered.
 struct Counters {
-  // By verdict, in the order of notify/verdict_counters.h.
+  // By verdict, in the order of notify/call_counters.h.
   std::vector<uint64_t> verdicts;
   // Notifications answered within 2^i microseconds (i = 0 … n-1); the last bucket takes the rest.
   std::vector<uint64_t> latency_us_log2;
@@ -113,7 +121,7 @@ struct Document {
 };
 
 using Message =
-    std::variant<Hello, Claim, Listener, Counters, StatusRequest, ExplainRequest, Welcome, Result, Document>;
+    std::variant<Hello, Claim, Listener, Counters, StatusRequest, ExplainRequest, Welcome, Result, Document, Opened>;
 
 // REQUIRES: every list and string of `message` within the bounds above and those of core/service_policy.h (but
 // Result::text, see there), names that are IsServiceName(), prefixes that are IsValid(), addresses of their place's

@@ -225,6 +225,7 @@ TEST_F(SupervisorTest, WhatIsNoMessageEndsTheConnectionWithAReason) {
       {"packet of more than", std::vector<uint8_t>(wire::kMaxMessageSize + 1)},
       {"no Hello", wire::Encode(wire::Claim{})},
       {"no Hello", wire::Encode(wire::Counters{})},
+      {"no Hello", wire::Encode(wire::Opened{})},
       {"without a descriptor", wire::Encode(wire::Listener{})},
       {"supervisor's to say", wire::Encode(wire::Welcome{})},
       {"supervisor's to say", wire::Encode(wire::Result{})},

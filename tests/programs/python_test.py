@@ -31,6 +31,18 @@ with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as server:
         server.sendmsg([name], [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, source)], 0, client)
 """
 
+# Opens and closes, again and again, what argv names.
+REOPEN = """
+import socket, sys
+family = {"4": socket.AF_INET, "6": socket.AF_INET6}[sys.argv[1]]
+kind = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}[sys.argv[2]]
+for round in range(500):
+    with socket.socket(family, kind) as server:
+        server.bind(("", int(sys.argv[3])))
+        if kind == socket.SOCK_STREAM:
+            server.listen()
+"""
+
 
 class PythonTest(host.HostTest):
     def test_http_server_and_asyncio_share_a_port(self):
@@ -47,6 +59,14 @@ class PythonTest(host.HostTest):
         self.check_pair(published, private, PORT, host.ask_http, ("asyncio", "http-server"))
         self.assertEqual(published.stop(), -signal.SIGTERM)
         self.check_fallback(published, private, PORT, host.ask_http, "http-server")
+
+    def test_a_port_is_free_when_its_socket_is_closed(self):
+        for family in ("4", "6"):
+            for protocol in ("tcp", "udp"):
+                for publish in ([], [f"{protocol}/{PORT}"]):
+                    with self.subTest(family=family, protocol=protocol, publish=publish):
+                        command = ["python3", "-c", REOPEN, family, protocol, PORT]
+                        self.assertEqual(self.start("reopen", command, publish=publish).wait(), 0)
 
     def test_mptcp_is_not_to_be_had_where_a_port_is_published(self):
         service = self.start("mptcp", ["python3", "-c", MPTCP], publish=[f"tcp/{PORT}"])

@@ -73,18 +73,20 @@ TEST(ListenerCheck, AnUnpublishedMptcpSocketIsShownButNotMapped) {
 }
 
 TEST(ListenerCheck, OnlyAClientsUdpSocketMayBeOnTheWildcard) {
-  SocketReport report = Good();
-  report.type = SOCK_DGRAM;
-  report.protocol = IPPROTO_UDP;
-  report.accepting = false;
-  report.local = *Endpoint::Parse("0.0.0.0:5353");
-  wire::Listener said;
-  said.protocol = Protocol::kUdp;
-  EXPECT_EQ(Check(report, said), EACCES);
-  said.egress = true;
-  EXPECT_EQ(Check(report, said), 0);
-  said.published = true;
-  EXPECT_EQ(Check(report, said), EACCES);
+  const auto check = [](Protocol protocol, const char* bound, bool egress, uint64_t cookie = 9) {
+    return CheckOpened({.protocol = protocol, .bound = *Endpoint::Parse(bound), .egress = egress, .cookie = cookie},
+                       Own())
+        .error;
+  };
+  EXPECT_EQ(check(Protocol::kUdp, "0.0.0.0:5353", true), 0);
+  EXPECT_EQ(check(Protocol::kUdp, "[::]:5353", true), 0);
+  EXPECT_EQ(check(Protocol::kUdp, "0.0.0.0:5353", false), EACCES);
+  EXPECT_EQ(check(Protocol::kTcp, "0.0.0.0:5353", true), EACCES);
+  EXPECT_EQ(check(Protocol::kUdp, "192.0.2.7:5353", true), EACCES);
+  EXPECT_EQ(check(Protocol::kUdp, "0.0.0.0:0", true), EACCES);
+  EXPECT_EQ(check(Protocol::kTcp, "127.84.3.1:80", false), 0);
+  EXPECT_EQ(check(Protocol::kTcp, "127.84.3.2:80", false), EACCES);
+  EXPECT_EQ(check(Protocol::kTcp, "127.84.3.1:80", false, 0), ENOTSOCK);
 }
 
 TEST(ListenerCheck, FamiliesServedFollowFromTheSocketAlone) {

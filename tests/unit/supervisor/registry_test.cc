@@ -97,6 +97,10 @@ class RegistryTest : public ::testing::Test {
     listener.published = published;
     return registry_->AddListener(session, listener, report, static_cast<int>(report.cookie));
   }
+  // A socket on the address of `name`.
+  Refusal Open(Registry::SessionId session, const std::string& name, uint16_t port, uint64_t cookie) {
+    return registry_->AddOpened(session, {.bound = {*addresses_[name].v4, port}, .cookie = cookie});
+  }
   Refusal Claim(Registry::SessionId session, const std::string& name, uint16_t port) {
     return registry_->Claim(session, {.protocol = Protocol::kTcp, .target = {*addresses_[name].v4, port}});
   }
@@ -301,14 +305,38 @@ TEST_F(RegistryTest, ReuseportWorkersAreOneListenerWithSeveralSockets) {
   EXPECT_TRUE(Answers("192.0.2.7:80"));
 }
 
-TEST_F(RegistryTest, UnpublishedListenersDieWithTheirSockets) {
+TEST_F(RegistryTest, WhatIsOnlyShownIsWhatTheKernelLists) {
   const auto web = Admit("web");
-  ASSERT_EQ(Listen(web, V4Socket("web", 80, 9), false).error, 0);
-  ASSERT_EQ(Listen(web, V4Socket("web", 81, 10), false).error, 0);
-  const absl::flat_hash_set<uint64_t> listening = {10};
+  const IpAddress address = *addresses_["web"].v4;
+  for (uint16_t port : {80, 81, 82, 83}) ASSERT_EQ(Open(web, "web", port, port).error, 0);
+  const Registry::Listening listening = {{80, {Protocol::kTcp, {address, 80}}},
+                                         {81, {Protocol::kTcp, {address, 8081}}},
+                                         {82, {Protocol::kUdp, {address, 82}}}};
   registry_->Prune(&listening);
   ASSERT_THAT(registry_->Services()[0].listeners, SizeIs(1));
-  EXPECT_EQ(registry_->Services()[0].listeners[0].bound.port, 81);
+  EXPECT_EQ(registry_->Services()[0].listeners[0].bound.port, 80);
+}
+
+TEST_F(RegistryTest, WhatIsOnlyShownOutlivesTheSupervisor) {
+  ASSERT_EQ(Open(Admit("web"), "web", 80, 9).error, 0);
+  Restart();
+  ASSERT_THAT(registry_->Services(), SizeIs(1));
+  EXPECT_THAT(registry_->Services()[0].listeners, SizeIs(1));
+}
+
+TEST_F(RegistryTest, NobodySpeaksForAnothersSocket) {
+  const auto web = Admit("web", {Tcp(80)});
+  const auto other = Admit("other");
+  ASSERT_EQ(Listen(web, V4Socket("web", 80, 9)).error, 0);
+  EXPECT_EQ(Open(other, "other", 80, 9).error, EACCES);
+  EXPECT_EQ(Open(other, "web", 81, 10).error, EACCES);
+  // What it says in advance of a socket to come does not stand in that one's way.
+  ASSERT_EQ(Open(other, "other", 81, 11).error, 0);
+  ASSERT_EQ(Listen(web, V4Socket("web", 80, 11)).error, 0);
+  EXPECT_EQ(registry_->ServiceOfCookie(11), "web");
+  // Of its own published one nothing is taken back by saying less.
+  ASSERT_EQ(Open(web, "web", 80, 9).error, 0);
+  EXPECT_TRUE(Answers("192.0.2.7:80"));
 }
 
 TEST_F(RegistryTest, ARefusingPublicationRefusesWhenItsServiceIsGone) {

@@ -42,8 +42,9 @@ std::vector<Message> EveryMessage() {
   return {FullHello(),
           bare,
           Claim{Protocol::kUdp, At("[::ffff:127.84.3.1]:53"), true},
-          Listener{Protocol::kTcp, At("[::]:80"), true, true, false},
-          Listener{Protocol::kUdp, At("0.0.0.0:0"), false, false, true},
+          Listener{Protocol::kTcp, At("[::]:80"), true, true},
+          Listener{Protocol::kUdp, At("0.0.0.0:0"), false, false},
+          Opened{Protocol::kUdp, At("0.0.0.0:0"), At("[::]:40123"), true, 0x123456789abcdef0},
           Counters{{1, 2, std::numeric_limits<uint64_t>::max()}, {0, 7}},
           Counters{},
           StatusRequest{},
@@ -130,7 +131,7 @@ TEST(Messages, AnotherVersionIsNamed) {
 TEST(Messages, WhatIsNotOneIsRefused) {
   EXPECT_THAT(RefusalOf(Document{}, [](auto& bytes) { bytes[0] ^= 1; }), HasSubstr("begins with something else"));
   EXPECT_THAT(RefusalOf(Document{}, [](auto& bytes) { bytes[kTypeOffset] = 0; }), HasSubstr("unknown type 0"));
-  EXPECT_THAT(RefusalOf(Document{}, [](auto& bytes) { bytes[kTypeOffset] = 10; }), HasSubstr("unknown type 10"));
+  EXPECT_THAT(RefusalOf(Document{}, [](auto& bytes) { bytes[kTypeOffset] = 11; }), HasSubstr("unknown type 11"));
   EXPECT_THAT(RefusalOf(Document{}, [](auto& bytes) { bytes.resize(kMaxMessageSize + 1); }), HasSubstr("longer than"));
 }
 
