@@ -64,6 +64,23 @@ Refusal AddressBook::CheckWanted(const std::string& name, const PrivateAddresses
   return refusal;
 }
 
+bool AddressBook::MayHave(uint32_t uid, const IpAddress& address) const {
+  return uid == 0 || pool_.Contains(address) || (ula_.has_value() && ula_->Contains(address));
+}
+
+Refusal AddressBook::CheckAllowed(uint32_t uid, const PrivateAddresses& wanted) const {
+  const std::string allowed = ula_.has_value()
+                                  ? absl::StrCat("one in ", pool_.ToString(), " or ", ula_->ToString())
+                                  : absl::StrCat("one in ", pool_.ToString(), ", and no IPv6 address on this host");
+  Refusal refusal;
+  ForEach(wanted, [&](const IpAddress& address) {
+    if (MayHave(uid, address)) return;
+    refusal = {EACCES, absl::StrCat("user ", uid, " may not have ", address.ToString(), ", but ", allowed,
+                                    ": leave the address out, or let root run the service")};
+  });
+  return refusal;
+}
+
 PrivateAddresses AddressBook::FirstFree(const std::string& name) const {
   for (uint32_t attempt = 0; attempt < kMaxAttempts; ++attempt) {
     const PrivateAddresses candidate = AddressesFor(name, attempt, pool_, ula_);
@@ -83,8 +100,10 @@ Refusal AddressBook::Assign(const std::string& name, uint32_t uid, const Private
     return {EACCES, absl::StrCat("the name \"", name, "\" belongs to user ", known->second.uid)};
   }
   Refusal refusal = CheckWanted(name, wanted);
+  if (refusal.error == 0) refusal = CheckAllowed(uid, wanted);
   if (refusal.error != 0) return refusal;
   PrivateAddresses addresses = known != entries_.end() ? known->second.addresses : FirstFree(name);
+  if (!addresses.v4.has_value() && !running) addresses.v4 = FirstFree(name).v4;
   // An address without IPv6 was assigned while the host had none; it gets its second half when there is one.
   if (!addresses.v6.has_value() && ula_.has_value() && !running) addresses.v6 = FirstFree(name).v6;
   if (!ula_.has_value() && !running) addresses.v6.reset();
@@ -116,12 +135,14 @@ void AddressBook::Forget(const std::string& name) {
   ++changes_;
 }
 
-void AddressBook::Restore(const std::string& name, const Entry& entry) {
+bool AddressBook::Restore(const std::string& name, const Entry& entry) {
+  if (CheckAllowed(entry.uid, entry.addresses).error != 0) return false;
   ForEach(entry.addresses, [&](const IpAddress& address) {
     auto owner = owners_.find(address);
     if (owner != owners_.end() && owner->second != name) Forget(std::string(owner->second));
   });
   Set(name, entry);
+  return true;
 }
 
 size_t AddressBook::CountOf(uint32_t uid) const {
@@ -162,7 +183,18 @@ absl::Status AddressBook::AddParsed(const std::string& name, const Entry& entry)
   return absl::OkStatus();
 }
 
-absl::Status AddressBook::FromJson(const std::string& text) {
+void AddressBook::LeaveOut(const std::string& name, Entry* entry, std::vector<std::string>* left_out) const {
+  for (std::optional<IpAddress>* address : {&entry->addresses.v4, &entry->addresses.v6}) {
+    if (!address->has_value() || !(*address)->IsPrivateRange() || MayHave(entry->uid, **address)) continue;
+    if (left_out != nullptr) {
+      left_out->push_back(absl::StrCat("name \"", name, "\" of user ", entry->uid, " loses ", (*address)->ToString(),
+                                       ": not in the pool or the ULA prefix, so root's to give"));
+    }
+    address->reset();
+  }
+}
+
+absl::Status AddressBook::FromJson(const std::string& text, std::vector<std::string>* left_out) {
   const nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object() || json.value("version", nlohmann::json()) != 1 || !json.contains("names") ||
       !json["names"].is_object()) {
@@ -170,6 +202,7 @@ absl::Status AddressBook::FromJson(const std::string& text) {
   }
   for (const auto& [name, value] : json["names"].items()) {
     auto entry = ParseEntry(value);
+    if (entry.ok()) LeaveOut(name, &*entry, left_out);
     const absl::Status added = entry.ok() ? AddParsed(name, *entry) : entry.status();
     if (!added.ok()) return absl::InvalidArgumentError(absl::StrCat("name \"", name, "\": ", added.message()));
   }

@@ -3,7 +3,8 @@
 // address is the same tomorrow; the first user to run a name owns it.
 //
 // No two names have an address in common. A name's addresses are those that its profile gives, or candidates of
-// core/address_plan, the first one that no other name has.
+// core/address_plan, the first one that no other name has. Root may give any private address, everybody else one of the
+// pool and of the host's ULA prefix: whatever a name has is a hole in every publication, and kept.
 //
 // THREADS  Thread-compatible. Pure, but for Load() and Save().
 // Tested by tests/unit/supervisor/address_book_test.cc.
@@ -42,11 +43,13 @@ class AddressBook {
 
   // The addresses of `name` for the user `uid`, who wants `wanted` (any may be absent). `in_use` says whether a name
   // has a running service: its addresses and owner stand. Root may take over a name that has none. EINVAL: not a name,
-  // or not a private address. EACCES: another user's name. EADDRINUSE: another name's address.
+  // or not a private address. EACCES: another user's name, or an address that is root's to give. EADDRINUSE: another
+  // name's address.
   Refusal Assign(const std::string& name, uint32_t uid, const PrivateAddresses& wanted,
                  const std::function<bool(const std::string&)>& in_use, PrivateAddresses* assigned);
-  // What a supervisor before this one assigned: taken as it is, whatever the book says.
-  void Restore(const std::string& name, const Entry& entry);
+  // What a supervisor before this one assigned: taken as it is, whatever the book says. False, and nothing is changed,
+  // if it is an address that the user may not have (any more).
+  bool Restore(const std::string& name, const Entry& entry);
   void Forget(const std::string& name);
 
   const std::map<std::string, Entry>& entries() const { return entries_; }
@@ -58,11 +61,15 @@ class AddressBook {
   uint64_t changes() const { return changes_; }
 
   std::string ToJson() const;
-  // Adds what the text holds. INVALID_ARGUMENT says what is wrong; what could be read before it is kept.
-  absl::Status FromJson(const std::string& text);
+  // Adds what the text holds. INVALID_ARGUMENT says what is wrong; what could be read before it is kept. An address
+  // that its user may not have (any more) is left out, with a line in `left_out` (may be null); the name stays his.
+  absl::Status FromJson(const std::string& text, std::vector<std::string>* left_out = nullptr);
 
  private:
+  bool MayHave(uint32_t uid, const IpAddress& address) const;
+  Refusal CheckAllowed(uint32_t uid, const PrivateAddresses& wanted) const;
   Refusal CheckWanted(const std::string& name, const PrivateAddresses& wanted) const;
+  void LeaveOut(const std::string& name, Entry* entry, std::vector<std::string>* left_out) const;
   absl::Status AddParsed(const std::string& name, const Entry& entry);
   PrivateAddresses FirstFree(const std::string& name) const;
   bool FreeFor(const std::string& name, const IpAddress& address) const;

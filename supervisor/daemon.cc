@@ -55,7 +55,7 @@ absl::Status Daemon::Start(const Prefix& ula) {
   if (!cookie.ok()) return cookie.status();
   const std::optional<Prefix> usable = MakeUlaUsable(ula, log_);
   book_ = std::make_unique<AddressBook>(config_.pool, usable);
-  absl::Status status = LoadAddresses(config_, book_.get());
+  absl::Status status = LoadAddresses(config_, log_, book_.get());
   if (!status.ok()) return status;
   saved_changes_ = book_->changes();
   registry_ = std::make_unique<Registry>(Registry::Options{.pool = config_.pool,

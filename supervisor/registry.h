@@ -186,7 +186,8 @@ class Registry {
   void PruneGroup(GroupId id);
   void Note(const absl::Status& status, const char* cause);
 
-  void RestoreSession(SessionId id, const ServiceRecord& record);
+  // False if its addresses are none that its user may have.
+  bool RestoreSession(SessionId id, const ServiceRecord& record);
   void RestoreListener(uint64_t cookie, const ListenerRecord& record);
   void RestoreGroups();
   void RestoreRemnants();

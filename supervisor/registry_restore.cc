@@ -17,11 +17,8 @@ absl::Status Registry::Restore(const std::function<bool(const ProcessId&)>& is_a
   if (!listeners.ok()) return listeners.status();
   for (const auto& [id, record] : *services) {
     next_session_ = std::max(next_session_, id + 1);
-    if (is_alive({record.companion_pid, record.companion_start})) {
-      RestoreSession(id, record);
-    } else {
-      Note(state_.RemoveService(id), "state");
-    }
+    const bool restored = is_alive({record.companion_pid, record.companion_start}) && RestoreSession(id, record);
+    if (!restored) Note(state_.RemoveService(id), "state");
   }
   for (const auto& [cookie, record] : *listeners) {
     if (sessions_.contains(record.service)) {
@@ -40,7 +37,7 @@ absl::Status Registry::Restore(const std::function<bool(const ProcessId&)>& is_a
   return absl::OkStatus();
 }
 
-void Registry::RestoreSession(SessionId id, const ServiceRecord& record) {
+bool Registry::RestoreSession(SessionId id, const ServiceRecord& record) {
   Session session{.name = TextOf(record.name),
                   .peer = {.uid = record.uid, .gid = record.gid, .groups = {}},
                   .companion = {record.companion_pid, record.companion_start},
@@ -48,10 +45,12 @@ void Registry::RestoreSession(SessionId id, const ServiceRecord& record) {
                   .service_pid = record.service_pid};
   const std::string walls = TextOf(record.walls);
   if (!walls.empty()) session.walls = absl::StrSplit(walls, ',');
-  book_.Restore(session.name,
-                {.addresses = {.v4 = AddressOf(record.v4), .v6 = AddressOf(record.v6)}, .uid = record.uid});
+  const AddressBook::Entry entry{.addresses = {.v4 = AddressOf(record.v4), .v6 = AddressOf(record.v6)},
+                                 .uid = record.uid};
+  if (!book_.Restore(session.name, entry)) return false;
   services_[session.name].sessions.insert(id);
   sessions_[id] = std::move(session);
+  return true;
 }
 
 void Registry::RestoreListener(uint64_t cookie, const ListenerRecord& record) {

@@ -113,12 +113,14 @@ std::optional<Prefix> MakeUlaUsable(const Prefix& prefix, const Log& log) {
   return std::nullopt;
 }
 
-absl::Status LoadAddresses(const SupervisorConfig& config, AddressBook* book) {
+absl::Status LoadAddresses(const SupervisorConfig& config, const Log& log, AddressBook* book) {
   const std::string path = config.state_dir + "/addresses";
   auto text = ReadSmallFile(path, kMaxAddressesFile);
   if (absl::IsNotFound(text.status())) return absl::OkStatus();
   if (!text.ok()) return text.status();
-  absl::Status loaded = book->FromJson(*text);
+  std::vector<std::string> left_out;
+  absl::Status loaded = book->FromJson(*text, &left_out);
+  for (const std::string& line : left_out) log(absl::StrCat(path, ": ", line));
   return loaded.ok() ? loaded : absl::InvalidArgumentError(absl::StrCat(path, ": ", loaded.message()));
 }
 

@@ -42,8 +42,9 @@ absl::StatusOr<Prefix> ChooseUlaPrefix(const SupervisorConfig& config);
 // `prefix`, its addresses made usable by a route; nullopt, after one line to `log`, where the host cannot.
 std::optional<Prefix> MakeUlaUsable(const Prefix& prefix, const Log& log);
 
-// STATE-DIR/addresses, if there is one. An unreadable table is an error: addresses must not change silently.
-absl::Status LoadAddresses(const SupervisorConfig& config, AddressBook* book);
+// STATE-DIR/addresses, if there is one. An unreadable table is an error: addresses must not change silently. `log` is
+// told of those that their users may not have.
+absl::Status LoadAddresses(const SupervisorConfig& config, const Log& log, AddressBook* book);
 absl::Status SaveAddresses(const SupervisorConfig& config, const AddressBook& book);
 
 // Descriptors for thousands of clients. Returns how many there may be.

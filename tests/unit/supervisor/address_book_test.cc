@@ -10,10 +10,14 @@
 namespace forcebind {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 Prefix P(const char* text) { return *Prefix::Parse(text); }
 IpAddress A(const char* text) { return *IpAddress::Parse(text); }
+
+bool Nobody(const std::string&) { return false; }
 
 class AddressBookTest : public ::testing::Test {
  protected:
@@ -70,6 +74,51 @@ TEST_F(AddressBookTest, OnlyPrivateAddressesOfTheRightFamilyAreTaken) {
   EXPECT_EQ(Assign("web", 0, {.v4 = {}, .v6 = A("2001:db8::1")}), EINVAL);
   EXPECT_EQ(Assign("-web", 0), EINVAL);
   EXPECT_TRUE(book_.entries().empty());
+}
+
+TEST_F(AddressBookTest, AUserHasOnlyAddressesOfThePoolAndOfTheHostsPrefix) {
+  for (const char* address : {"127.0.0.1", "127.0.0.53", "127.1.27.1", "127.63.255.255", "127.128.0.1"}) {
+    const Refusal refusal = book_.Assign("web", 1000, {.v4 = A(address), .v6 = {}}, Nobody, &assigned_);
+    EXPECT_EQ(refusal.error, EACCES) << address;
+    EXPECT_THAT(refusal.text, AllOf(HasSubstr(address), HasSubstr("127.64.0.0/10 or fd5e:1f2a:90c1::/48"),
+                                    HasSubstr("leave the address out"), HasSubstr("root")));
+  }
+  EXPECT_EQ(Assign("web", 1000, {.v4 = {}, .v6 = A("fd00::1")}), EACCES);
+  EXPECT_EQ(Assign("web", 1000, {.v4 = A("127.84.3.1"), .v6 = A("fd00::1")}), EACCES);
+  EXPECT_TRUE(book_.entries().empty());
+  EXPECT_EQ(Assign("web", 1000, {.v4 = A("127.84.3.1"), .v6 = A("fd5e:1f2a:90c1::3:1")}), 0);
+  EXPECT_EQ(Assign("api", 0, {.v4 = A("127.0.0.53"), .v6 = A("fd00::1")}), 0);
+}
+
+TEST(AddressBook, AUserHasNoIpv6AddressWhereTheHostHasNone) {
+  AddressBook book(DefaultPool(), std::nullopt);
+  PrivateAddresses assigned;
+  const Refusal refusal = book.Assign("web", 1000, {.v4 = {}, .v6 = A("fd5e::1")}, Nobody, &assigned);
+  EXPECT_EQ(refusal.error, EACCES);
+  EXPECT_THAT(refusal.text, HasSubstr("no IPv6 address on this host"));
+}
+
+TEST_F(AddressBookTest, WhatAUserMayNotHaveIsLeftOutOfATable) {
+  std::vector<std::string> left_out;
+  ASSERT_TRUE(book_
+                  .FromJson(R"({"version": 1, "names": {
+                      "dns": {"uid": 0, "v4": "127.0.0.53"},
+                      "web": {"uid": 1000, "v4": "127.0.0.1", "v6": "fd5e:1f2a:90c1::3:1"}}})",
+                            &left_out)
+                  .ok());
+  EXPECT_THAT(left_out, ElementsAre(AllOf(HasSubstr("\"web\""), HasSubstr("127.0.0.1"))));
+  EXPECT_EQ(book_.FindOwner(A("127.0.0.1")), nullptr);
+  EXPECT_NE(book_.FindOwner(A("127.0.0.53")), nullptr);
+  EXPECT_EQ(Assign("web", 1001), EACCES) << "the name stays his";
+  ASSERT_EQ(Assign("web", 1000), 0);
+  EXPECT_EQ(assigned_.v4, AddressesFor("web", 0, DefaultPool(), P("fd5e:1f2a:90c1::/48")).v4);
+  EXPECT_EQ(assigned_.v6, A("fd5e:1f2a:90c1::3:1"));
+}
+
+TEST_F(AddressBookTest, WhatAUserMayNotHaveIsNotRestored) {
+  EXPECT_FALSE(book_.Restore("web", {.addresses = {.v4 = A("127.0.0.1"), .v6 = {}}, .uid = 1000}));
+  EXPECT_TRUE(book_.entries().empty());
+  EXPECT_TRUE(book_.Restore("web", {.addresses = {.v4 = A("127.0.0.1"), .v6 = {}}, .uid = 0}));
 }
 
 TEST_F(AddressBookTest, JsonIsReadBackAsItWasWritten) {

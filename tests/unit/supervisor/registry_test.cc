@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/address_plan.h"
+#include "supervisor/state_codec.h"
 #include "tests/fakes/fake_backend.h"
 
 namespace forcebind {
@@ -337,6 +338,31 @@ TEST_F(RegistryTest, NobodySpeaksForAnothersSocket) {
   // Of its own published one nothing is taken back by saying less.
   ASSERT_EQ(Open(web, "web", 80, 9).error, 0);
   EXPECT_TRUE(Answers("192.0.2.7:80"));
+}
+
+TEST_F(RegistryTest, ARestartDoesNotTakeOverAUsersServiceOnAnAddressOfRoots) {
+  const auto web = Admit("web", {Tcp(80)}, 1000);
+  ASSERT_EQ(Open(web, "web", 81, 9).error, 0);
+  // As a supervisor has left it that let users have any address.
+  ServiceRecord record = state_.Services()->at(web);
+  record.v4 = ToRecord(IpAddress::Parse("127.0.0.1").value());
+  ASSERT_TRUE(state_.PutService(web, record).ok());
+  const auto dns = Admit("dns", {Tcp(80)});
+  ASSERT_EQ(Listen(dns, V4Socket("dns", 80, 10)).error, 0);
+  Restart();
+  EXPECT_THAT(registry_->Services(), SizeIs(1));
+  EXPECT_THAT(*state_.Services(), SizeIs(1));
+  EXPECT_THAT(*state_.Listeners(), SizeIs(1));
+  EXPECT_TRUE(Answers("127.0.0.1:80")) << "no hole there";
+}
+
+TEST_F(RegistryTest, AUserMakesNoHoleOutsideThePool) {
+  const auto web = Admit("web", {Tcp(80)});
+  ASSERT_EQ(Listen(web, V4Socket("web", 80, 9)).error, 0);
+  wire::Hello hello = HelloOf("squatter");
+  hello.addresses.v4 = *IpAddress::Parse("127.0.0.1");
+  EXPECT_EQ(TryAdmit(hello, 1000).error, EACCES);
+  EXPECT_TRUE(Answers("127.0.0.1:80"));
 }
 
 TEST_F(RegistryTest, ARefusingPublicationRefusesWhenItsServiceIsGone) {

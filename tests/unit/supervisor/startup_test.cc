@@ -71,16 +71,24 @@ TEST_F(StartupTest, TheLocksAreTakenOnce) {
 TEST_F(StartupTest, AddressesAreKept) {
   ASSERT_TRUE(TakeLocks(options_, config_).ok());
   AddressBook book(DefaultPool(), std::nullopt);
-  EXPECT_TRUE(LoadAddresses(config_, &book).ok()) << "no table is no error";
+  EXPECT_TRUE(LoadAddresses(
+                  config_, [](const std::string&) {}, &book)
+                  .ok())
+      << "no table is no error";
   PrivateAddresses assigned;
   book.Assign(
       "web", 0, {}, [](const std::string&) { return false; }, &assigned);
   ASSERT_TRUE(SaveAddresses(config_, book).ok());
   AddressBook next(DefaultPool(), std::nullopt);
-  ASSERT_TRUE(LoadAddresses(config_, &next).ok());
+  ASSERT_TRUE(LoadAddresses(
+                  config_, [](const std::string&) {}, &next)
+                  .ok());
   EXPECT_EQ(next.entries().at("web").addresses, assigned);
   ASSERT_TRUE(ReplaceFile(config_.state_dir + "/addresses", "rubbish", 0644).ok());
-  EXPECT_THAT(std::string(LoadAddresses(config_, &next).message()), HasSubstr(config_.state_dir + "/addresses: "));
+  EXPECT_THAT(std::string(LoadAddresses(
+                              config_, [](const std::string&) {}, &next)
+                              .message()),
+              HasSubstr(config_.state_dir + "/addresses: "));
 }
 
 TEST_F(StartupTest, ABpfDirectoryOutsideABpffsIsSaid) {
