@@ -95,8 +95,9 @@ Refusal AddressBook::Assign(const std::string& name, uint32_t uid, const Private
                             const std::function<bool(const std::string&)>& in_use, PrivateAddresses* assigned) {
   if (!IsServiceName(name)) return {EINVAL, "not a service's name"};
   auto known = entries_.find(name);
-  const bool running = known != entries_.end() && in_use(name);
-  if (known != entries_.end() && known->second.uid != uid && (running || uid != 0)) {
+  const bool others = known != entries_.end() && known->second.uid != uid;
+  const bool running = known != entries_.end() && !others && in_use(name);
+  if (others && uid != 0) {
     return {EACCES, absl::StrCat("the name \"", name, "\" belongs to user ", known->second.uid)};
   }
   Refusal refusal = CheckWanted(name, wanted);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // address_book: which name has which private addresses, and whose it is. Names outlive their services, so that an
-// address is the same tomorrow; the first user to run a name owns it.
+// address is the same tomorrow; the first user to run a name owns it, until root runs it.
 //
 // No two names have an address in common. A name's addresses are those that its profile gives, or candidates of
 // core/address_plan, the first one that no other name has. Root may give any private address, everybody else one of the
@@ -42,7 +42,8 @@ class AddressBook {
   AddressBook(const Prefix& pool, const std::optional<Prefix>& ula) : pool_(pool), ula_(ula) {}
 
   // The addresses of `name` for the user `uid`, who wants `wanted` (any may be absent). `in_use` says whether a name
-  // has a running service: its addresses and owner stand. Root may take over a name that has none. EINVAL: not a name,
+  // has a running service: its addresses stand. Root gets another user's name with its addresses, whether it runs or
+  // not, or with those that he wants: the other user's service is then to be ended. EINVAL: not a name,
   // or not a private address. EACCES: another user's name, or an address that is root's to give. EADDRINUSE: another
   // name's address.
   Refusal Assign(const std::string& name, uint32_t uid, const PrivateAddresses& wanted,

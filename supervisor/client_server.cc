@@ -7,6 +7,7 @@
 
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "core/overloaded.h"
 #include "supervisor/companion.h"
@@ -144,9 +145,22 @@ void ClientServer::HandleHello(ClientId id, const wire::Hello& hello) {
   if (client.session.has_value()) return Reject(id, EPROTO, "a second Hello");
   Registry::Admission admission =
       registry_.Admit(PeerOf(client.credentials), IdentifyProcess(client.credentials.pid), hello);
+  DropSessions(admission.ended);
   if (admission.refusal.error != 0) return Reply(id, admission.refusal);
   client.session = admission.session;
   Send(id, admission.welcome);
+}
+
+void ClientServer::DropSessions(const std::vector<Registry::SessionId>& sessions) {
+  std::vector<ClientId> dropped;
+  for (const auto& [id, client] : clients_) {
+    if (client.session.has_value() && absl::c_linear_search(sessions, *client.session)) dropped.push_back(id);
+  }
+  for (ClientId id : dropped) {
+    log_(absl::StrCat("root takes a name over from user ", clients_.at(id).credentials.uid, " (process ",
+                      clients_.at(id).credentials.pid, ")"));
+    Drop(id);
+  }
 }
 
 void ClientServer::HandleListener(ClientId id, const wire::Listener& listener, UniqueFd fd) {

@@ -77,6 +77,7 @@ class ClientServer {
   bool Flush(ClientId id);
   void Handle(ClientId id, wire::Message message, UniqueFd fd);
   void HandleHello(ClientId id, const wire::Hello& hello);
+  void DropSessions(const std::vector<Registry::SessionId>& sessions);
   void HandleListener(ClientId id, const wire::Listener& listener, UniqueFd fd);
   void HandleOpened(ClientId id, const wire::Opened& opened);
   void SendDocument(ClientId id, const std::string& text);

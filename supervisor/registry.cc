@@ -52,6 +52,7 @@ Registry::Admission Registry::Admit(const Peer& peer, const ProcessId& companion
   admission.refusal = book_.Assign(
       hello.name, peer.uid, hello.addresses, [this](const std::string& name) { return IsRunning(name); }, &addresses);
   if (admission.refusal.error != 0) return admission;
+  admission.ended = EndOthers(peer, hello.name);
   const auto detached = hello.resumed ? FindDetached(peer, companion, hello.name) : std::nullopt;
   Session session{.name = hello.name,
                   .peer = peer,
@@ -65,6 +66,16 @@ Registry::Admission Registry::Admit(const Peer& peer, const ProcessId& companion
   admission.refusal = Attach(admission.session, std::move(session));
   admission.welcome = {.addresses = addresses, .backend = backend_.name()};
   return admission;
+}
+
+// The name is `peer`'s now.
+std::vector<Registry::SessionId> Registry::EndOthers(const Peer& peer, const std::string& name) {
+  std::vector<SessionId> others;
+  for (const auto& [id, session] : sessions_) {
+    if (session.name == name && session.peer.uid != peer.uid) others.push_back(id);
+  }
+  for (SessionId id : others) End(id);
+  return others;
 }
 
 Refusal Registry::MakeRoomForName(const Peer& peer, const std::string& name) {

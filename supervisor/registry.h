@@ -4,7 +4,8 @@
 //
 // THEORY OF OPERATION
 //   A *session* is one companion's connection, and stands for one run of a service; a name may have several at once (a
-//   restart that overlaps), all of the same owner and with the same addresses. A *listener* is a socket, known by its
+//   restart that overlaps), all of the same owner and with the same addresses. Root takes a name from any other user,
+//   whose sessions end then. A *listener* is a socket, known by its
 //   cookie and owned by the session that showed it last. A *group* is the listeners on one private endpoint. The end of
 //   a session is the end of its listeners; the last listener of a group takes the group's routes along, or leaves them
 //   refusing. Every change is written to the StateStore. After a restart the sessions are there again, detached, until
@@ -68,6 +69,8 @@ class Registry {
     Refusal refusal;
     SessionId session = 0;
     wire::Welcome welcome;
+    // Sessions of another user that root has taken the name from: ended, and not to be named any more.
+    std::vector<SessionId> ended;
   };
   Admission Admit(const Peer& peer, const ProcessId& companion, const wire::Hello& hello);
   Refusal Claim(SessionId session, const wire::Claim& claim);
@@ -158,6 +161,7 @@ class Registry {
   };
 
   bool IsRunning(const std::string& name) const { return services_.contains(name); }
+  std::vector<SessionId> EndOthers(const Peer& peer, const std::string& name);
   Refusal MakeRoomForName(const Peer& peer, const std::string& name);
   std::optional<SessionId> FindDetached(const Peer& peer, const ProcessId& companion, const std::string& name) const;
   Refusal Attach(SessionId id, Session session);

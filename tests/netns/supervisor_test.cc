@@ -167,6 +167,35 @@ TEST_F(SupervisorTest, ANameBelongsToItsFirstUser) {
             0);
 }
 
+TEST_F(SupervisorTest, RootTakesANameOverFromTheUserWhoRunsIt) {
+  int ready[2];
+  ASSERT_EQ(pipe2(ready, O_CLOEXEC), 0);
+  UniqueFd ready_in(ready[0]), ready_out(ready[1]);
+  const pid_t child = fork();
+  if (child == 0) {
+    if (!BecomeUser()) _exit(1);
+    TestClient squatter = Connect();
+    if (!squatter.Hello(HelloOf("web")).has_value()) _exit(2);
+    if (write(ready_out.get(), "1", 1) != 1) _exit(3);
+    if (!squatter.ReceiveClosed()) _exit(4);
+    TestClient again = Connect();
+    again.Send(HelloOf("web"));
+    _exit(again.ReceiveError() == EACCES ? 0 : 5);
+  }
+  ready_out.reset();
+  char byte = 0;
+  ASSERT_EQ(read(ready_in.get(), &byte, 1), 1);
+  TestClient web = Connect();
+  EXPECT_TRUE(web.Hello(HelloOf("web")).has_value());
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  const Json services = Status()["services"];
+  ASSERT_EQ(services.size(), 1u);
+  EXPECT_EQ(services[0]["uid"], 0);
+}
+
 TEST_F(SupervisorTest, OnlyTheRightSocketIsPublished) {
   TestClient web = Connect();
   const auto welcome = web.Hello(HelloOf("web", {80}));

@@ -55,9 +55,19 @@ TEST_F(AddressBookTest, OnlyItsOwnerGetsAName) {
   ASSERT_EQ(Assign("web", 1000), 0);
   EXPECT_EQ(Assign("web", 1001), EACCES);
   running_ = "web";
-  EXPECT_EQ(Assign("web", 0), EACCES);
-  running_ = "";
-  EXPECT_EQ(Assign("web", 0), 0) << "root may take over a name that nobody runs";
+  EXPECT_EQ(Assign("web", 1001), EACCES);
+}
+
+TEST_F(AddressBookTest, RootTakesANameOverWithItsAddressesWhetherItRunsOrNot) {
+  for (const char* running : {"", "web"}) {
+    book_.Forget("web");
+    running_ = running;
+    ASSERT_EQ(Assign("web", 1000), 0);
+    const PrivateAddresses before = assigned_;
+    EXPECT_EQ(Assign("web", 0), 0);
+    EXPECT_EQ(assigned_, before);
+    EXPECT_EQ(Assign("web", 1000), EACCES) << "it is root's now";
+  }
 }
 
 TEST_F(AddressBookTest, ARunningServiceDoesNotMove) {

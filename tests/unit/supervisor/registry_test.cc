@@ -17,7 +17,9 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Key;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 constexpr uint64_t kNetns = 77;
 constexpr char kUla[] = "fd5e:1f2a:90c1::/48";
@@ -124,6 +126,40 @@ TEST_F(RegistryTest, AddressesComeFromTheName) {
 TEST_F(RegistryTest, AnotherUserDoesNotGetTheName) {
   Admit("web", {}, 1000);
   EXPECT_EQ(TryAdmit(HelloOf("web"), 1001).error, EACCES);
+}
+
+TEST_F(RegistryTest, RootTakesANameFromTheUserWhoRunsIt) {
+  const auto users = Admit("web", {}, 1000);
+  const auto users_other = Admit("web", {}, 1000, 101);
+  const auto bystander = Admit("api", {}, 1000);
+  const PrivateAddresses addresses = addresses_["web"];
+  ASSERT_EQ(Open(users, "web", 8080, 9).error, 0);
+  const auto admission = registry_->Admit({}, {102, 1}, HelloOf("web"));
+  ASSERT_EQ(admission.refusal.error, 0) << admission.refusal.text;
+  EXPECT_THAT(admission.ended, UnorderedElementsAre(users, users_other));
+  EXPECT_EQ(admission.welcome.addresses, addresses);
+  ASSERT_THAT(registry_->Services(), SizeIs(2));
+  EXPECT_EQ(registry_->Services()[1].uid, 0u);
+  EXPECT_THAT(registry_->Services()[1].listeners, IsEmpty());
+  EXPECT_THAT(*state_.Services(), UnorderedElementsAre(Key(bystander), Key(admission.session)));
+  EXPECT_EQ(TryAdmit(HelloOf("web"), 1000).error, EACCES);
+}
+
+TEST_F(RegistryTest, RootTakesNothingWhenItIsRefused) {
+  Admit("web", {}, 1000);
+  Admit("api");
+  wire::Hello hello = HelloOf("web");
+  hello.addresses.v4 = addresses_["api"].v4;
+  const auto admission = registry_->Admit({}, {102, 1}, hello);
+  EXPECT_EQ(admission.refusal.error, EADDRINUSE);
+  EXPECT_THAT(admission.ended, IsEmpty());
+  EXPECT_EQ(registry_->Services()[1].uid, 1000u);
+}
+
+TEST_F(RegistryTest, RootTakesNothingFromItself) {
+  Admit("web");
+  EXPECT_THAT(registry_->Admit({}, {102, 1}, HelloOf("web")).ended, IsEmpty());
+  EXPECT_THAT(*state_.Services(), SizeIs(2));
 }
 
 TEST_F(RegistryTest, AnotherNamesAddressIsRefusedWithItsOwnersName) {
