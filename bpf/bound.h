@@ -5,9 +5,7 @@
  *
  * The guard sees what bind() asks for. Who asks for port 0 may still get a published port: by chance, by asking often
  * enough, or by IP_LOCAL_PORT_RANGE. The kernel never gives out a port that a listener on the wildcard holds, so such a
- * bind fails with EADDRINUSE. The guard has noted the socket; only noted ones are looked at here. It cannot be asked
- * here whether a socket of the group lives (bpf_sk_release() is not to be had), so for a group whose last socket died
- * since the supervisor's last tick the bind fails, too.
+ * bind fails with EADDRINUSE. The guard has noted the socket; only noted ones are looked at here.
  * The verdict comes first: a record of a socket that did not get its port would send packets to nobody.
  *
  * Tested by tests/conformance/.
@@ -16,6 +14,7 @@
 #define FORCEBIND_BPF_BOUND_H_
 
 #include "guard.h"
+#include "guarded.h"
 #include "kernel_types.h"
 #include "maps.h"
 #include "track.h"
@@ -28,22 +27,10 @@ static __always_inline __u32 fb_bound_device(struct bpf_sock *ctx)
 
 static __always_inline bool fb_got_guarded_port(__u64 cookie, const struct fb_exact_key *key)
 {
-	struct fb_route_key route_key = {.protocol = key->protocol, .family = key->family, .port = key->port};
-	struct fb_route *route;
-	struct fb_group *group;
-	__u32 id;
-
 	if (!bpf_map_lookup_elem(&any_port, &cookie))
 		return false;
 	bpf_map_delete_elem(&any_port, &cookie);
-	route_key.prefix_length = FB_ROUTE_PREFIX_BASE + (key->family == FB_FAMILY_IPV4 ? 32 : 128);
-	__builtin_memcpy(route_key.address, key->address, sizeof(route_key.address));
-	route = bpf_map_lookup_elem(&routes, &route_key);
-	if (!route || route->group == FB_NO_SLOT || !(route->flags & FB_ROUTE_GUARD))
-		return false;
-	id = route->group;
-	group = bpf_map_lookup_elem(&groups, &id);
-	return group && group->head != FB_CHAIN_END;
+	return fb_endpoint_is_guarded(key);
 }
 
 static __always_inline int fb_bound(struct bpf_sock *ctx, struct fb_exact_key *key, bool is_exact)

@@ -13,18 +13,10 @@
 #ifndef FORCEBIND_BPF_GUARD_H_
 #define FORCEBIND_BPF_GUARD_H_
 
+#include "guarded.h"
 #include "kernel_types.h"
 #include "maps.h"
 #include "track.h"
-
-static __always_inline bool fb_may_override(void)
-{
-	struct task_struct *task = (void *)bpf_get_current_task_btf();
-	__u64 effective = 0;
-
-	bpf_core_read(&effective, sizeof(effective), &task->cred->cap_effective);
-	return BPF_CORE_READ(task, cred, user_ns, level) == 0 && (effective & (1ull << FB_CAP_NET_ADMIN));
-}
 
 static __always_inline bool fb_lives(__u32 slot)
 {

@@ -29,11 +29,12 @@
  *   supervisor deletes, only counts of 0, only in the generation that is not current, and only after a grace period
  *   since the flip: from then on nobody can increment there, and who decrements holds a count above 0.
  *
- * LEFT OPEN  SO_BINDTODEVICE on a TCP socket that listens already. A UDP socket whose connect() failed, or that was
- *   disconnected (AF_UNSPEC), is unknown until the supervisor's next tick finds it. So is one that was bound with
- *   IP_BIND_ADDRESS_NO_PORT and got its port by sending. An exact listener of a VRF's master device, for packets that
- *   came in by a member. A lookup that found a count of 0 in the old generation just when the supervisor swept it away
- *   may read the count of the entry that takes its place: that one packet goes to the kernel's own lookup.
+ * LEFT OPEN  SO_BINDTODEVICE on a TCP socket that listens already, or a UDP one that is bound. A UDP socket whose
+ * connect() failed, or that was disconnected (AF_UNSPEC), is unknown until the supervisor's next tick finds it. So is
+ * one that was bound with IP_BIND_ADDRESS_NO_PORT and got its port by sending. An exact listener of a VRF's master
+ * device, for packets that came in by a member. A lookup that found a count of 0 in the old generation just when the
+ * supervisor swept it away may read the count of the entry that takes its place: that one packet goes to the kernel's
+ * own lookup.
  *
  * Tested by tests/conformance/.
  */
@@ -45,6 +46,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 
+#include "guarded.h"
 #include "kernel_types.h"
 #include "maps.h"
 
@@ -149,6 +151,7 @@ SEC("sockops")
 int fb_tcp_listen(struct bpf_sock_ops *ctx)
 {
 	struct fb_exact_key key = {.protocol = IPPROTO_TCP};
+	struct sock *full;
 	struct bpf_sock *sk;
 	bool is_exact;
 
@@ -168,8 +171,12 @@ int fb_tcp_listen(struct bpf_sock_ops *ctx)
 		is_exact = fb_set_ipv6(key.address, &key.family, ctx->local_ip6[0], ctx->local_ip6[1],
 				       ctx->local_ip6[2], ctx->local_ip6[3]);
 	}
-	if (is_exact)
-		fb_track_add(bpf_get_socket_cookie(ctx), &key);
+	if (!is_exact)
+		return 1;
+	full = (struct sock *)bpf_skc_to_tcp_sock(sk);
+	if (full && fb_was_given(full, &key) && !fb_may_override())
+		return 1;
+	fb_track_add(bpf_get_socket_cookie(ctx), &key);
 	return 1;
 }
 
@@ -231,7 +238,7 @@ int fb_seed_tcp(struct bpf_iter__tcp *ctx)
 
 	if (!sk || BPF_CORE_READ(sk, skc_state) != TCP_LISTEN)
 		return 0;
-	if (fb_key_of_sock(&key, sk, IPPROTO_TCP))
+	if (fb_key_of_sock(&key, sk, IPPROTO_TCP) && !fb_was_given((struct sock *)sk, &key))
 		fb_track_add(bpf_get_socket_cookie(sk), &key);
 	return 0;
 }
@@ -250,7 +257,8 @@ int fb_seed_udp(struct bpf_iter__udp *ctx)
 	if (BPF_CORE_READ(sk, inet.sk.sk_protocol) != IPPROTO_UDP || !fb_key_of_sock(&key, common, IPPROTO_UDP))
 		return 0;
 	cookie = bpf_get_socket_cookie(sk);
-	fb_track_add(cookie, &key);
+	if (!fb_was_given(&sk->inet.sk, &key))
+		fb_track_add(cookie, &key);
 	bpf_seq_write(ctx->meta->seq, &cookie, sizeof(cookie));
 	return 0;
 }

@@ -116,8 +116,7 @@ AddressCheck CheckAddress(const Request& request) {
     case HostFacts::AddressKind::kBroadcast:
       return CheckGroup(request);
     case HostFacts::AddressKind::kForeign:
-      if (!request.facts.nonlocal_bind) return {EADDRNOTAVAIL, ""};
-      break;
+      return {EADDRNOTAVAIL, ""};
     case HostFacts::AddressKind::kNoInterface:
       return {ENODEV, ""};
     case HostFacts::AddressKind::kLocal:

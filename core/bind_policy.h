@@ -25,7 +25,6 @@ struct SocketFacts {
   int protocol = 0;  // SO_PROTOCOL
   bool v6only = false;
   bool bound = false;          // has a local port, or a local address other than the wildcard
-  bool nonlocal_bind = false;  // IP_FREEBIND or IP_TRANSPARENT
   bool foreign_netns = false;  // the socket belongs to another network namespace than forcebind
   uint32_t bound_ifindex = 0;  // SO_BINDTOIFINDEX
 };
@@ -37,7 +36,8 @@ class HostFacts {
   virtual ~HostFacts() = default;
   enum class AddressKind { kLocal, kBroadcast, kForeign, kNoInterface };
   // What `address`, neither wildcard nor loopback nor multicast nor IPv4-mapped, is to this host (a link-local one: on
-  // the interface that the request names; there may be none).
+  // the interface that the request names; there may be none). Every one is local to a socket with IP_FREEBIND or
+  // IP_TRANSPARENT.
   virtual AddressKind Classify(const IpAddress& address) = 0;
   // May the service bind ports below net.ipv4.ip_unprivileged_port_start?
   virtual bool MayBindPort(uint16_t port) = 0;

@@ -44,7 +44,8 @@ CallHandler::Outcome CallHandler::Bind(const Subject& subject) {
 CallHandler::Outcome CallHandler::BindInet(const Subject& subject) {
   const SocketFacts facts = FactsOf(subject);
   const bool has_scope = subject.domain == AF_INET6 && subject.address.size >= sizeof(sockaddr_in6);
-  KernelHostFacts host(subject.tid, subject.socket.get(), has_scope ? subject.address.v6()->sin6_scope_id : 0);
+  const uint32_t scope_id = has_scope ? subject.address.v6()->sin6_scope_id : 0;
+  KernelHostFacts host(subject.tid, subject.socket.get(), scope_id != 0 ? scope_id : facts.bound_ifindex);
   const auto* bytes = reinterpret_cast<const uint8_t*>(&subject.address.storage);
   BindVerdict verdict = DecideInetBind({bytes, subject.address.size}, facts, policy_, host);
   return std::visit(Overloaded{
@@ -136,13 +137,13 @@ CallHandler::Outcome CallHandler::BindNetlink(const Subject& subject) {
   const bool bound = LocalName(subject.socket.get(), &current) == 0 &&
                      reinterpret_cast<const sockaddr_nl*>(&current.storage)->nl_pid != 0;
   if (name.nl_pid != 0 || name.nl_family != AF_NETLINK || bound) return BindAsTask(subject);
-  if (const int error = ReadTaskIdentity(subject.tid, &identity)) return {error, Verdict::kFailed};
+  if (const int error = Identify(subject, &identity)) return {error, Verdict::kFailed};
   const auto attempt = [&](uint32_t port_id) {
     name.nl_pid = port_id;
     const auto call = [&] {
       return ErrnoOf(bind(subject.socket.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)));
     };
-    return HasOwnCredentials(identity) ? call() : CallAs(subject.tid, identity, call);
+    return HasOwnCredentials(identity) ? call() : CallAsTask(subject, identity, call);
   };
   int error = attempt(static_cast<uint32_t>(identity.tgid_inside));
   for (int tries = 0; error == EADDRINUSE && tries < 16; ++tries) {
@@ -155,8 +156,8 @@ CallHandler::Outcome CallHandler::BindNetlink(const Subject& subject) {
 
 CallHandler::Outcome CallHandler::BindAsTask(const Subject& subject) {
   TaskIdentity identity;
-  if (const int error = ReadTaskIdentity(subject.tid, &identity)) return {error, Verdict::kFailed};
-  const int error = CallAs(subject.tid, identity, [&] {
+  if (const int error = Identify(subject, &identity)) return {error, Verdict::kFailed};
+  const int error = CallAsTask(subject, identity, [&] {
     return ErrnoOf(bind(subject.socket.get(), subject.address.get(), subject.address.size));
   });
   return {error, Verdict::kAsRequested};

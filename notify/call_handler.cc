@@ -10,6 +10,7 @@
 #include "sys/errno_status.h"
 #include "sys/netns.h"
 #include "sys/socket_info.h"
+#include "sys/stand_in.h"
 
 namespace forcebind {
 namespace {
@@ -62,6 +63,16 @@ int CallHandler::Gather(const Notification& notification, Subject* subject) {
   return read(subject->call.address, &subject->address.storage, static_cast<size_t>(length));
 }
 
+int CallHandler::Identify(const Subject& subject, TaskIdentity* identity) {
+  if (const int error = ReadTaskIdentity(subject.tid, identity)) return error;
+  return device_.IsAlive(subject.id) ? 0 : ESRCH;
+}
+
+int CallHandler::CallAsTask(const Subject& subject, const TaskIdentity& identity, absl::FunctionRef<int()> call) {
+  return CallAs(
+      subject.tid, identity, [&] { return device_.IsAlive(subject.id); }, call);
+}
+
 CallHandler::Outcome CallHandler::Refuse(const Subject& subject, int error, const std::string& reason) {
   if (!reason.empty() && log_.Wants(LogLevel::kWarning)) {
     const char* const kNames[] = {"bind", "listen", "socket", "socketpair"};
@@ -98,7 +109,7 @@ int CallHandler::BindPort(const Subject& subject, const SockAddr& name) {
   const int error = BindPrivate(subject.socket.get(), name);
   if (error != EACCES) return error;
   TaskIdentity identity;
-  if (ReadTaskIdentity(subject.tid, &identity) != 0) return error;
+  if (Identify(subject, &identity) != 0) return error;
   if ((identity.effective_caps >> CAP_NET_BIND_SERVICE & 1) == 0) return error;
   RaisedCapability right(CAP_NET_BIND_SERVICE);
   return BindPrivate(subject.socket.get(), name);

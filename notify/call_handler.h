@@ -81,6 +81,10 @@ class CallHandler {
   };
 
   int Gather(const Notification& notification, Subject* subject);
+  // Who the caller is; ESRCH if it may be somebody else already.
+  int Identify(const Subject& subject, TaskIdentity* identity);
+  // sys/stand_in's CallAs().
+  int CallAsTask(const Subject& subject, const TaskIdentity& identity, absl::FunctionRef<int()> call);
   Outcome Bind(const Subject& subject);
   Outcome BindInet(const Subject& subject);
   Outcome BindRewritten(const Subject& subject, const SocketFacts& facts, const Rewrite& rewrite);

@@ -11,7 +11,8 @@ namespace forcebind {
 
 class KernelHostFacts : public HostFacts {
  public:
-  // `socket`: the service's socket, borrowed. `scope_id`: of the sockaddr_in6, for link-local addresses.
+  // `socket`: the service's socket, borrowed. `scope_id`: the interface that link-local addresses are of, by the
+  // sockaddr_in6 or by SO_BINDTODEVICE.
   KernelHostFacts(pid_t tid, int socket, uint32_t scope_id) : tid_(tid), socket_(socket), scope_id_(scope_id) {}
 
   AddressKind Classify(const IpAddress& address) override;

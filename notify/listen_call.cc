@@ -28,7 +28,7 @@ CallHandler::Outcome CallHandler::Listen(const Subject& subject) {
 // Clients of a listener in AF_UNIX see who called listen() (SO_PEERCRED).
 CallHandler::Outcome CallHandler::ListenAsTask(const Subject& subject) {
   TaskIdentity identity;
-  if (const int error = ReadTaskIdentity(subject.tid, &identity)) return {error, Verdict::kFailed};
+  if (const int error = Identify(subject, &identity)) return {error, Verdict::kFailed};
   const auto call = [&] { return ListenOn(subject.socket.get(), subject.call.backlog); };
   const int error = HasOwnCredentials(identity) ? call() : CallWithEffectiveIds(identity, call);
   return {error, Verdict::kListened};
@@ -47,7 +47,7 @@ int CallHandler::PinPrivateAddress(const Subject& subject, const SocketFacts& fa
 CallHandler::Outcome CallHandler::ListenInet(const Subject& subject) {
   const int fd = subject.socket.get();
   const SocketFacts facts = FactsOf(subject);
-  if (facts.type != SOCK_STREAM && facts.type != SOCK_SEQPACKET) {
+  if (facts.type == SOCK_DGRAM || facts.type == SOCK_RAW) {
     return {ListenOn(fd, subject.call.backlog), Verdict::kFailed};  // EOPNOTSUPP
   }
   if (facts.foreign_netns) {

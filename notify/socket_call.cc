@@ -56,14 +56,12 @@ int Receive(int channel, const Call& call, Pair* made) {
   return error;
 }
 
-int MakeAs(pid_t tid, const Call& call, Pair* made) {
-  TaskIdentity identity;
-  if (const int error = ReadTaskIdentity(tid, &identity)) return error;
-  if (HasOwnCredentials(identity)) return Make(call, made);
+// `as_task` runs a call as the task that is to have the socket.
+int MakeAs(absl::FunctionRef<int(absl::FunctionRef<int()>)> as_task, const Call& call, Pair* made) {
   int channel[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) != 0) return errno;
   const UniqueFd here(channel[0]), there(channel[1]);
-  const int error = CallAs(tid, identity, [&] {
+  const int error = as_task([&] {
     const int failed = Make(call, made);
     return failed != 0 ? failed : Send(there.get(), *made);
   });
@@ -74,6 +72,7 @@ int MakeAs(pid_t tid, const Call& call, Pair* made) {
 int GivePair(NotifyDevice& device, uint64_t id, pid_t tid, const Call& call, const Pair& made) {
   const bool close_on_exec = (call.type & SOCK_CLOEXEC) != 0;
   int32_t numbers[2] = {-1, -1};
+  if (!device.IsAlive(id)) return ESRCH;
   if (const int error = WriteTargetMemory(tid, call.address, numbers, sizeof(numbers))) return error;
   if (const int error = device.AddFd(id, made.first.get(), close_on_exec, &numbers[0])) return error;
   if (const int error = device.AddFd(id, made.second.get(), close_on_exec, &numbers[1])) return error;
@@ -100,7 +99,11 @@ CallHandler::Outcome CallHandler::MakeSocket(const Subject& subject) {
                   "32-bit programs get no sockets in another network namespace than forcebind's");
   }
   Pair made;
-  if (const int error = MakeAs(subject.tid, call, &made)) return {error, Verdict::kFailed};
+  TaskIdentity identity;
+  if (const int error = Identify(subject, &identity)) return {error, Verdict::kFailed};
+  const auto as_task = [&](absl::FunctionRef<int()> make) { return CallAsTask(subject, identity, make); };
+  const int failed = HasOwnCredentials(identity) ? Make(call, &made) : MakeAs(as_task, call, &made);
+  if (failed != 0) return {failed, Verdict::kFailed};
   if (call.kind == CallKind::kSocketPair) {
     return {GivePair(device_, subject.id, subject.tid, call, made), Verdict::kAsRequested};
   }

@@ -130,7 +130,7 @@ void ClientServer::Handle(ClientId id, wire::Message message, UniqueFd fd) {
                  [&](const wire::Claim& claim) { Reply(id, registry_.Claim(*clients_.at(id).session, claim)); },
                  [&](const wire::Listener& listener) { HandleListener(id, listener, std::move(fd)); },
                  [&](const wire::Opened& opened) { HandleOpened(id, opened); },
-                 [&](const wire::Counters& counters) { registry_.Count(counters); },
+                 [&](const wire::Counters& counters) { registry_.Count(*clients_.at(id).session, counters); },
                  [&](const wire::StatusRequest&) { SendDocument(id, documents_.status()); },
                  [&](const wire::ExplainRequest& request) { SendDocument(id, documents_.explain(request)); },
                  [&](const wire::Welcome&) { Reject(id, EPROTO, "Welcome is the supervisor's to say"); },

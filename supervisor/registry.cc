@@ -167,7 +167,8 @@ void Registry::EndDetached(SessionId id) {
   if (found != sessions_.end() && !found->second.attached) End(id);
 }
 
-void Registry::Count(const wire::Counters& counters) {
+void Registry::Count(SessionId id, const wire::Counters& counters) {
+  sessions_.at(id).claim.reset();
   AddInto(counters.verdicts, &counters_.verdicts);
   AddInto(counters.latency_us_log2, &counters_.latency_us_log2);
 }
@@ -221,15 +222,14 @@ Refusal Registry::CheckFree(SessionId id, const PublishedGroup& wanted) {
   }
   for (const auto& [other_id, other] : sessions_) {
     if (other.name == name) continue;
-    for (const auto& [endpoint, claimed] : other.claims) {
-      if (routes_.Conflict(wanted, claimed)) return taken(other.name);
-    }
+    if (other.claim.has_value() && routes_.Conflict(wanted, *other.claim)) return taken(other.name);
   }
   return {};
 }
 
 Refusal Registry::Claim(SessionId id, const wire::Claim& claim) {
   Session& session = sessions_.at(id);
+  session.claim.reset();
   if (!book_.entries().at(session.name).addresses.Contains(claim.target.address)) {
     return {EACCES, absl::StrCat(claim.target.ToString(), " is not a private address of \"", session.name, "\"")};
   }
@@ -242,7 +242,7 @@ Refusal Registry::Claim(SessionId id, const wire::Claim& claim) {
                                  .serves_v6 = !target.address.is_v4() || claim.dual_stack};
   const PublishedGroup wanted = Wanted(session, planned, true);
   refusal = CheckFree(id, wanted);
-  if (refusal.error == 0) session.claims[{claim.protocol, target}] = wanted;
+  if (refusal.error == 0) session.claim = wanted;
   return refusal;
 }
 
@@ -250,6 +250,7 @@ Refusal Registry::Claim(SessionId id, const wire::Claim& claim) {
 
 Refusal Registry::AddListener(SessionId id, const wire::Listener& said, const SocketReport& report, int fd) {
   Session& session = sessions_.at(id);
+  session.claim.reset();
   VerifiedListener verified;
   Refusal refusal =
       VerifyListener(said, report, book_.entries().at(session.name).addresses, options_.own_netns_cookie, &verified);
@@ -257,7 +258,6 @@ Refusal Registry::AddListener(SessionId id, const wire::Listener& said, const So
   if (said.published) {
     refusal = Authorise(session, said.protocol, verified.bound.port);
     if (refusal.error == 0) refusal = CheckFree(id, Wanted(session, verified, true));
-    session.claims.erase({said.protocol, verified.bound});
     if (refusal.error != 0) return refusal;
   }
   return Enter(id, said, verified, fd);
@@ -290,6 +290,7 @@ Refusal Registry::Enter(SessionId id, const wire::Listener& said, const Verified
         JoinGroup({session.name, entry.protocol, entry.bound, entry.dual_stack}, verified.cookie, fd, &entry.group);
     if (refusal.error != 0) {
       if (known_group != kNobody) LeaveGroup(verified.cookie, known_group);
+      Note(state_.RemoveListener(verified.cookie), "state");
       return refusal;
     }
   }
@@ -301,7 +302,8 @@ Refusal Registry::Enter(SessionId id, const wire::Listener& said, const Verified
 }
 
 Refusal Registry::AddOpened(SessionId id, const wire::Opened& opened) {
-  const Session& session = sessions_.at(id);
+  Session& session = sessions_.at(id);
+  session.claim.reset();
   Refusal refusal = CheckOpened(opened, book_.entries().at(session.name).addresses);
   if (refusal.error != 0) return refusal;
   auto known = listeners_.find(opened.cookie);

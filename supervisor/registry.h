@@ -78,7 +78,7 @@ class Registry {
   Refusal AddListener(SessionId session, const wire::Listener& listener, const SocketReport& report, int fd);
   // For status alone. Stands until Prune() finds that the kernel does not list such a socket.
   Refusal AddOpened(SessionId session, const wire::Opened& opened);
-  void Count(const wire::Counters& counters);
+  void Count(SessionId session, const wire::Counters& counters);
   // The connection has ended, or a detached session's companion is gone.
   void End(SessionId session);
   // As End(), unless the companion has come back.
@@ -133,8 +133,8 @@ class Registry {
     int32_t service_pid = 0;
     std::vector<Publication> publish;
     std::vector<std::string> walls;
-    std::map<std::pair<Protocol, Endpoint>, PublishedGroup> claims;
-    std::set<uint64_t> listeners;  // cookies
+    std::optional<PublishedGroup> claim;  // until its next word
+    std::set<uint64_t> listeners;         // cookies
   };
   struct Service {
     std::set<SessionId> sessions;

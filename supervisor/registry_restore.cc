@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The registry after a restart: from records and routes back to sessions, listeners and groups.
+#include <set>
 #include <string>
 
 #include "absl/strings/str_split.h"
@@ -20,11 +21,13 @@ absl::Status Registry::Restore(const std::function<bool(const ProcessId&)>& is_a
     const bool restored = is_alive({record.companion_pid, record.companion_start}) && RestoreSession(id, record);
     if (!restored) Note(state_.RemoveService(id), "state");
   }
+  std::set<GroupId> orphans;
   for (const auto& [cookie, record] : *listeners) {
     if (sessions_.contains(record.service)) {
       RestoreListener(cookie, record);
     } else {
       Note(state_.RemoveListener(cookie), "state");
+      if (record.group != kNobody) orphans.insert(record.group);
     }
   }
   RestoreGroups();
@@ -33,6 +36,12 @@ absl::Status Registry::Restore(const std::function<bool(const ProcessId&)>& is_a
   if (!holes.ok()) return holes;
   absl::Status settled = routes_.Settle();
   if (!settled.ok()) return settled;
+  // No route leads there any more; their sockets may live on without their companion.
+  for (GroupId orphan : orphans) {
+    if (groups_.contains(orphan)) continue;
+    const absl::Status removed = backend_.RemoveGroup(orphan);
+    if (!absl::IsNotFound(removed)) Note(removed, "groups");  // the backend forgets by itself whose sockets are gone
+  }
   Prune(nullptr);
   return absl::OkStatus();
 }

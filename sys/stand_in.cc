@@ -55,10 +55,23 @@ int EnterDirectories(const Directories& directories) {
   return fchdir(directories.cwd.get()) == 0 ? 0 : errno;
 }
 
+bool HasGroups(const std::vector<gid_t>& wanted) {
+  std::vector<gid_t> groups(wanted.size() + 1);
+  const int count = getgroups(static_cast<int>(groups.size()), groups.data());
+  if (count < 0) return false;
+  groups.resize(static_cast<size_t>(count));
+  return groups == wanted;
+}
+
+// Asks for a right only where something changes: an ordinary user's forcebind has none, and nothing to change.
+int SetGroups(const std::vector<gid_t>& groups) {
+  return HasGroups(groups) || setgroups(groups.size(), groups.data()) == 0 ? 0 : errno;
+}
+
 int TakeCredentials(const TaskIdentity& identity) {
   if (HasOwnCredentials(identity)) return 0;
   prctl(PR_SET_KEEPCAPS, 1);
-  if (setgroups(identity.groups.size(), identity.groups.data()) != 0) return errno;
+  if (const int error = SetGroups(identity.groups)) return error;
   if (setresgid(identity.rgid, identity.egid, identity.sgid) != 0) return errno;
   if (setresuid(identity.ruid, identity.euid, identity.suid) != 0) return errno;
   if (const int error = SetEffectiveCapabilities(~uint64_t{0})) return error;
@@ -71,7 +84,8 @@ int TakeCredentials(const TaskIdentity& identity) {
 int SetEffectiveIds(uid_t uid, gid_t gid, const std::vector<gid_t>& groups, bool user_first) {
   constexpr uid_t kKeep = static_cast<uid_t>(-1);
   if (user_first && setresuid(kKeep, uid, kKeep) != 0) return errno;
-  if (setgroups(groups.size(), groups.data()) != 0 || setresgid(kKeep, gid, kKeep) != 0) return errno;
+  if (const int error = SetGroups(groups)) return error;
+  if (setresgid(kKeep, gid, kKeep) != 0) return errno;
   return user_first || setresuid(kKeep, uid, kKeep) == 0 ? 0 : errno;
 }
 
@@ -99,19 +113,16 @@ bool HasOwnCredentials(const TaskIdentity& identity) {
   getresgid(&rgid, &egid, &sgid);
   if (ruid != identity.ruid || euid != identity.euid || suid != identity.suid || euid != identity.fsuid) return false;
   if (rgid != identity.rgid || egid != identity.egid || sgid != identity.sgid || egid != identity.fsgid) return false;
-  std::vector<gid_t> groups(identity.groups.size() + 1);
-  const int count = getgroups(static_cast<int>(groups.size()), groups.data());
-  if (count < 0) return false;
-  groups.resize(static_cast<size_t>(count));
   Capabilities sets;
-  if (groups != identity.groups || GetCapabilities(&sets) != 0) return false;
+  if (!HasGroups(identity.groups) || GetCapabilities(&sets) != 0) return false;
   // CAP_NET_BIND_SERVICE is laid down here (sys/capabilities.h), and no call made through this file depends on it.
   return ((sets.effective ^ identity.effective_caps) & ~(uint64_t{1} << CAP_NET_BIND_SERVICE)) == 0;
 }
 
-int CallAs(pid_t tid, const TaskIdentity& identity, absl::FunctionRef<int()> call) {
+int CallAs(pid_t tid, const TaskIdentity& identity, absl::FunctionRef<bool()> is_alive, absl::FunctionRef<int()> call) {
   Directories directories;
   if (const int error = OpenDirectories(tid, &directories)) return error == ENOENT ? ESRCH : error;
+  if (!is_alive()) return ESRCH;
   const pid_t child = fork();
   if (child < 0) return errno;
   if (child == 0) {

@@ -17,9 +17,10 @@
 namespace forcebind {
 
 // Runs `call` in a child that has become thread `tid`; returns the errno that `call` returned, or that of the step that
-// could not be taken (EPERM: this process lacks the right to become that task).
+// could not be taken (EPERM: this process lacks the right to become that task). `is_alive` is asked when all that there
+// is to know of the thread has been read, `identity` before; if it says no, nothing is done, and the answer is ESRCH.
 // REQUIRES: this process has one thread. `call` is async-signal-safe.
-int CallAs(pid_t tid, const TaskIdentity& identity, absl::FunctionRef<int()> call);
+int CallAs(pid_t tid, const TaskIdentity& identity, absl::FunctionRef<bool()> is_alive, absl::FunctionRef<int()> call);
 
 // Runs `call` in this process with the task's effective user and group and its groups, and takes its own back. For
 // listen() in AF_UNIX, which shows clients who called it (SO_PEERCRED): the user and groups are then the service's, the

@@ -66,17 +66,18 @@ int DescriptorSource::Open(pid_t tid) {
 }
 
 int DescriptorSource::Fetch(pid_t tid, int fd, UniqueFd* out) {
-  for (bool cached = tid_ == tid && pidfd_.valid();; cached = false) {
-    if (!cached) {
-      const int error = Open(tid);
-      if (error != 0) return error;
-    }
-    out->reset(static_cast<int>(syscall(SYS_pidfd_getfd, pidfd_.get(), fd, 0)));
-    if (out->valid()) break;
-    // A kept pidfd may be that of a thread that had this number before.
-    if (errno != ESRCH || !cached) return errno;
-  }
-  return whole_process_ && !IsThreadsOwn(tid, fd, out->get()) ? ENOTSUP : 0;
+  // A kept pidfd may be that of a thread that had this number before.
+  if (tid_ == tid && pidfd_.valid() && Take(tid, fd, out) == 0) return 0;
+  if (const int error = Open(tid)) return error;
+  return Take(tid, fd, out);
+}
+
+int DescriptorSource::Take(pid_t tid, int fd, UniqueFd* out) {
+  out->reset(static_cast<int>(syscall(SYS_pidfd_getfd, pidfd_.get(), fd, 0)));
+  if (!out->valid()) return errno;
+  if (!whole_process_ || IsThreadsOwn(tid, fd, out->get())) return 0;
+  out->reset();
+  return ENOTSUP;
 }
 
 int ReadTargetMemory(pid_t tid, uint64_t address, void* buffer, size_t size) {

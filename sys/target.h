@@ -29,6 +29,7 @@ class DescriptorSource {
 
  private:
   int Open(pid_t tid);
+  int Take(pid_t tid, int fd, UniqueFd* out);
 
   pid_t tid_ = 0;
   bool whole_process_ = false;  // pidfd_ is the thread group's, not the thread's

@@ -32,7 +32,7 @@
 
 namespace forcebind::wire {
 
-inline constexpr uint16_t kVersion = 1;
+inline constexpr uint16_t kVersion = 2;
 inline constexpr size_t kMaxMessageSize = 16384;
 inline constexpr size_t kMaxTextLength = 512;
 inline constexpr size_t kMaxWalls = 8;
@@ -53,7 +53,7 @@ struct Hello {
 };
 
 // companion → supervisor: may the service take this published port? Answered by Result. A claim is held until the
-// Listener message that follows it, or the end of the connection.
+// companion's next message, which is the Listener if all goes well.
 struct Claim {
   Protocol protocol = Protocol::kTcp;
   Endpoint target;  // the private endpoint it will be bound to

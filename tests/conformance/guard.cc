@@ -116,6 +116,51 @@ TEST_P(ForEachProtocol, AStrangerDoesNotGetThePublishedPortByAskingForPort0) {
   }
 }
 
+// The kernel chooses the port where nobody can refuse it; so the stranger has it, and does not get its packets.
+TEST_P(ForEachProtocol, AStrangerWhomThePortWasGivenLateGetsNothing) {
+  const auto& [factory, protocol] = GetParam();
+  StartBackend(factory);
+  std::ofstream range("/proc/sys/net/ipv4/ip_local_port_range");
+  range << kPort << " " << kPort + 1 << std::flush;
+  ASSERT_TRUE(range.good());
+  SocketSpec dual = At(protocol, "127.84.3.1");
+  dual.dual_stack = true;
+  Player service("service", dual);
+  ASSERT_OPEN(service);
+  Publish(protocol, {&service}, {"192.0.2.0/24", "2001:db8::/64"}, Guard);
+  for (const char* address : {"192.0.2.7", "2001:db8::7"}) {
+    SCOPED_TRACE(address);
+    Player taken("taken", {.protocol = protocol, .at = {Ip(address), kPort + 1}});
+    ASSERT_OPEN(taken);
+    Player stranger("stranger", {.protocol = protocol, .at = {Ip(address), 0}, .late_port = true});
+    {
+      WithoutNetAdmin unprivileged;
+      ASSERT_OPEN(stranger);
+    }
+    EXPECT_EQ(Who(protocol, address, {&service, &stranger}), "service");
+    RestartBackend(factory);
+    ASSERT_OK(backend_->Tick());
+    EXPECT_EQ(Who(protocol, address, {&service, &stranger}), "service");
+    service.Close();
+    EXPECT_EQ(Who(protocol, address, {&service, &stranger}), "stranger");
+    ASSERT_OPEN(service);
+    Publish(protocol, {&service}, {"192.0.2.0/24", "2001:db8::/64"}, Guard);
+  }
+}
+
+TEST_P(ForTheBackend, AnAdministratorHasThePortThatHeWasGiven) {
+  StartBackend(GetParam());
+  std::ofstream range("/proc/sys/net/ipv4/ip_local_port_range");
+  range << kPort << " " << kPort << std::flush;
+  ASSERT_TRUE(range.good());
+  Player service("service", At(Protocol::kTcp, "127.84.3.1"));
+  ASSERT_OPEN(service);
+  Publish(Protocol::kTcp, {&service}, {"0.0.0.0/0"}, Guard);
+  Player late("late", {.at = {Ip("192.0.2.7"), 0}, .late_port = true});
+  ASSERT_OPEN(late);
+  EXPECT_EQ(Who(Protocol::kTcp, "192.0.2.7", {&service, &late}), "late");
+}
+
 TEST_P(ForEachProtocol, TheGuardKeepsToItsPrefix) {
   const auto& [factory, protocol] = GetParam();
   StartBackend(factory);

@@ -140,13 +140,20 @@ int Player::Open() {
     if (int error = SetOption(fd_.get(), SOL_SOCKET, SO_REUSEADDR, 1); error != 0) return error;
   if (spec_.reuse_port)
     if (int error = SetOption(fd_.get(), SOL_SOCKET, SO_REUSEPORT, 1); error != 0) return error;
+  if (spec_.late_port)
+    if (int error = SetOption(fd_.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1); error != 0) return error;
   if (!spec_.device.empty() &&
       setsockopt(fd_.get(), SOL_SOCKET, SO_BINDTODEVICE, spec_.device.data(), spec_.device.size()) != 0)
     return errno;
   socklen_t size;
   const sockaddr_storage address = SockaddrOf(at, &size);
   if (bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), size) != 0) return errno;
-  return spec_.protocol == Protocol::kTcp ? ListenAgain() : 0;
+  if (spec_.protocol == Protocol::kTcp) return ListenAgain();
+  // To itself, by the discard port: only the port that comes with it counts.
+  const sockaddr_storage discard = SockaddrOf({at.address, 9}, &size);
+  if (spec_.late_port && sendto(fd_.get(), "", 0, 0, reinterpret_cast<const sockaddr*>(&discard), size) < 0)
+    return errno;
+  return 0;
 }
 
 int Player::Shutdown() { return shutdown(fd_.get(), SHUT_RD) == 0 ? 0 : errno; }

@@ -28,6 +28,7 @@ struct SocketSpec {
   Endpoint at;
   bool reuse_port = false;
   bool mptcp = false;
+  bool late_port = false;   // IP_BIND_ADDRESS_NO_PORT: in listen() or at the first send
   std::string device;       // SO_BINDTODEVICE
   bool dual_stack = false;  // an IPv4 address is bound as ::ffff:a.b.c.d on an IPv6 socket that takes both
 };

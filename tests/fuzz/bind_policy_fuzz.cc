@@ -58,7 +58,6 @@ SocketFacts ChooseFacts(uint8_t flags, uint8_t socket) {
   facts.protocol = kind.protocol;
   facts.v6only = flags & 2;
   facts.bound = flags & 4;
-  facts.nonlocal_bind = flags & 8;
   facts.foreign_netns = flags & 16;
   facts.bound_ifindex = flags & 32 ? 1 : 0;
   return facts;

@@ -264,6 +264,33 @@ TEST_F(RegistryTest, ADeadListenerIsInNobodysWay) {
   EXPECT_FALSE(Answers("192.0.2.7:80"));
 }
 
+TEST_F(RegistryTest, AClaimThatCameToNothingEndsWithTheNextWord) {
+  const auto web = Admit("web", {Tcp(80), Tcp(81)});
+  const auto api = Admit("api", {Tcp(80)});
+  const std::vector<std::function<void()>> words = {
+      [&] { registry_->Count(web, {}); },
+      [&] { EXPECT_EQ(Open(web, "web", 8080, 9).error, 0); },
+      [&] { EXPECT_EQ(Claim(web, "web", 81).error, 0); },
+      [&] { EXPECT_EQ(Listen(web, V4Socket("web", 81, 10)).error, 0); },
+  };
+  for (const auto& word : words) {
+    ASSERT_EQ(Claim(web, "web", 80).error, 0);
+    EXPECT_EQ(Claim(api, "api", 80).error, EADDRINUSE);
+    word();
+    EXPECT_EQ(Claim(api, "api", 80).error, 0);
+    registry_->Count(api, {});
+  }
+}
+
+TEST_F(RegistryTest, GroupsOfADeadCompanionAreFreeAgain) {
+  const auto web = Admit("web", {Tcp(80)});
+  ASSERT_EQ(Listen(web, V4Socket("web", 80, 9)).error, 0);
+  EXPECT_THAT(backend_.groups, SizeIs(1));
+  Restart([](const ProcessId&) { return false; });  // its service lives on, with its socket
+  EXPECT_THAT(backend_.groups, IsEmpty());
+  EXPECT_FALSE(Answers("192.0.2.7:80"));
+}
+
 TEST_F(RegistryTest, APortOutsideTheProfileIsNotClaimed) {
   const auto web = Admit("web", {Tcp(80)});
   EXPECT_EQ(Claim(web, "web", 81).error, EACCES);

@@ -42,10 +42,12 @@ class StatusReportTest : public ::testing::Test {
     wire::Listener listener;
     listener.requested = *Endpoint::Parse("0.0.0.0:80");
     listener.published = true;
-    ASSERT_EQ(registry_.AddListener(admission.session, listener, report, 9).error, 0);
+    session_ = admission.session;
+    ASSERT_EQ(registry_.AddListener(session_, listener, report, 9).error, 0);
     backend_.counts[0] = {.dispatched = 12, .fell_through = 3};
   }
 
+  Registry::SessionId session_ = 0;
   FakeBackend backend_;
   MemoryStateStore state_;
   AddressBook book_{DefaultPool(), std::nullopt};
@@ -84,8 +86,8 @@ TEST(PublicText, IsWrittenForPeople) {
 }
 
 TEST_F(StatusReportTest, MetricsCountWhatHappened) {
-  registry_.Count({.verdicts = {5, 0, 0, 2}, .latency_us_log2 = {0, 1, 2, 4}});
-  registry_.Count({.verdicts = {1}, .latency_us_log2 = {0, 1}});
+  registry_.Count(session_, {.verdicts = {5, 0, 0, 2}, .latency_us_log2 = {0, 1, 2, 4}});
+  registry_.Count(session_, {.verdicts = {1}, .latency_us_log2 = {0, 1}});
   backend_.totals.assign_failed = 6;
   const std::string text = MetricsText(registry_, backend_, {.clients = 2, .refused_clients = 1});
   for (const char* line :

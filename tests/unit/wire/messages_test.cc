@@ -87,7 +87,7 @@ TEST(Messages, EveryOneIsReadAsItWasWritten) {
 
 // The layout is a promise between a running service and a newer supervisor.
 TEST(Messages, LayoutIsFixed) {
-  const std::vector<uint8_t> claim = {'F', 'B', 'N', 'D', 1, 0, 2, 0, 17, 4, 127, 84, 3, 1, 0x35, 0x14, 1};
+  const std::vector<uint8_t> claim = {'F', 'B', 'N', 'D', 2, 0, 2, 0, 17, 4, 127, 84, 3, 1, 0x35, 0x14, 1};
   EXPECT_EQ(Encode(Claim{Protocol::kUdp, At("127.84.3.1:5173"), true}), claim);
 }
 
@@ -125,7 +125,7 @@ TEST(Messages, AnotherVersionIsNamed) {
   bytes.push_back(77);  // whatever another version may put there
   const absl::Status status = Decode(bytes).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(status.message(), "the other side speaks version 9 of the protocol, this one version 1");
+  EXPECT_EQ(status.message(), "the other side speaks version 9 of the protocol, this one version 2");
 }
 
 TEST(Messages, WhatIsNotOneIsRefused) {
