@@ -2,7 +2,10 @@
 #include "supervisor/client_server.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <utility>
@@ -22,6 +25,12 @@ constexpr size_t kMaxQueuedPackets = 64;
 constexpr int kPacketsPerTurn = 16;
 constexpr int kAcceptsPerTurn = 64;
 
+// Packets that the peer has not received yet are charged to the sender. See unix(7), SIOCOUTQ.
+bool HasUnreadPackets(int socket) {
+  int bytes = 0;
+  return ioctl(socket, SIOCOUTQ, &bytes) != 0 || bytes != 0;
+}
+
 Peer PeerOf(const PeerCredentials& credentials) {
   return {
       .uid = credentials.uid, .gid = credentials.gid, .groups = {credentials.groups.begin(), credentials.groups.end()}};
@@ -36,14 +45,18 @@ ClientServer::ClientServer(Options options, UniqueFd listening, EventLoop& loop,
       loop_(loop),
       registry_(registry),
       documents_(std::move(documents)),
-      log_(std::move(log)) {}
+      log_(std::move(log)),
+      has_questions_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
 ClientServer::~ClientServer() {
   loop_.Remove(listening_.get());
+  loop_.Remove(has_questions_.get());
   for (auto& [id, client] : clients_) loop_.Remove(client.fd.get());
 }
 
 absl::Status ClientServer::Start() {
+  absl::Status questions = loop_.Add(has_questions_.get(), EPOLLIN, [this](uint32_t) { AnswerNext(); });
+  if (!questions.ok()) return questions;
   return loop_.Add(listening_.get(), EPOLLIN, [this](uint32_t) { Accept(); });
 }
 
@@ -103,6 +116,10 @@ bool ClientServer::ReadOne(ClientId id) {
     Drop(id);
     return false;
   }
+  if (clients_.at(id).asking) {
+    Reject(id, EPROTO, "a message while a question waits for its answer");
+    return false;
+  }
   if (packet.extra_fds != 0) {
     Reject(id, EPROTO, "more than one descriptor in a packet");
     return false;
@@ -131,8 +148,8 @@ void ClientServer::Handle(ClientId id, wire::Message message, UniqueFd fd) {
                  [&](const wire::Listener& listener) { HandleListener(id, listener, std::move(fd)); },
                  [&](const wire::Opened& opened) { HandleOpened(id, opened); },
                  [&](const wire::Counters& counters) { registry_.Count(*clients_.at(id).session, counters); },
-                 [&](const wire::StatusRequest&) { SendDocument(id, documents_.status()); },
-                 [&](const wire::ExplainRequest& request) { SendDocument(id, documents_.explain(request)); },
+                 [&](const wire::StatusRequest& request) { Ask(id, request); },
+                 [&](const wire::ExplainRequest& request) { Ask(id, request); },
                  [&](const wire::Welcome&) { Reject(id, EPROTO, "Welcome is the supervisor's to say"); },
                  [&](const wire::Result&) { Reject(id, EPROTO, "Result is the supervisor's to say"); },
                  [&](const wire::Document&) { Reject(id, EPROTO, "Document is the supervisor's to say"); },
@@ -173,6 +190,31 @@ void ClientServer::HandleListener(ClientId id, const wire::Listener& listener, U
 void ClientServer::HandleOpened(ClientId id, const wire::Opened& opened) {
   const Refusal refusal = registry_.AddOpened(*clients_.at(id).session, opened);
   if (refusal.error != 0) log_(absl::StrCat("a listener is not shown in status: ", refusal.text));
+}
+
+void ClientServer::Ask(ClientId id, const std::variant<wire::StatusRequest, wire::ExplainRequest>& request) {
+  Client& client = clients_.at(id);
+  if (!client.queue.empty() || HasUnreadPackets(client.fd.get())) {
+    return Reject(id, EPROTO, "a question before the last answer was read");
+  }
+  client.asking = true;
+  questions_.Add(client.credentials.uid, {.client = id, .request = request});
+  eventfd_write(has_questions_.get(), 1);
+}
+
+void ClientServer::AnswerNext() {
+  if (!questions_.empty()) {
+    const QuestionQueue::Question question = questions_.Take();
+    clients_.at(question.client).asking = false;
+    SendDocument(question.client,
+                 std::visit(Overloaded{
+                                [&](const wire::StatusRequest&) { return documents_.status(); },
+                                [&](const wire::ExplainRequest& request) { return documents_.explain(request); },
+                            },
+                            question.request));
+  }
+  eventfd_t count;
+  if (questions_.empty()) eventfd_read(has_questions_.get(), &count);
 }
 
 void ClientServer::SendDocument(ClientId id, const std::string& text) {
@@ -225,6 +267,7 @@ void ClientServer::Drop(ClientId id) {
   loop_.Remove(found->second.fd.get());
   auto user = per_user_.find(found->second.credentials.uid);
   if (--user->second == 0) per_user_.erase(user);
+  if (found->second.asking) questions_.Remove(found->second.credentials.uid, id);
   const auto session = found->second.session;
   clients_.erase(found);
   if (session.has_value()) registry_.End(*session);

@@ -2,13 +2,17 @@
 // client_server: the socket on which companions and commands speak wire/messages.
 //
 // THEORY OF OPERATION
-//   One packet in, at most one packet out, in order. A client is known by what the kernel says of it when it connects.
+//   One packet in, at most one packet out, in order. Questions (StatusRequest, ExplainRequest) are answered one per
+//   turn of the loop, each user in his turn, so that a flood of them holds up nobody's claim for longer than one
+//   document takes. A client is known by what the kernel says of it when it connects.
 //   It is free to ask for status at any time, to say Hello once, and to claim and show listeners after that. Whatever
 //   breaks these rules is answered with a Result and the end of the connection; a refusal is answered with a Result
 //   alone.
 // TRUST    Every local user may connect, every byte is hostile.
 // LIMITS   kMaxMessageSize per packet; one fd per packet; clients per user (root is free); kMaxQueuedPackets answers
-//          that a client has not read, then it is dropped; kPacketsPerTurn packets of one client, then the next one's.
+//          that do not fit into the socket's buffer, then the client is dropped; one question per client, and none
+//          before it has read every answer, so that one document per client is in flight; kPacketsPerTurn packets of
+//          one client, then the next one's.
 // THREADS  Thread-compatible; all callbacks run in the event loop.
 // Tested by tests/netns/supervisor_test.cc.
 #ifndef FORCEBIND_SUPERVISOR_CLIENT_SERVER_H_
@@ -21,11 +25,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "core/grants.h"
 #include "supervisor/event_loop.h"
+#include "supervisor/question_queue.h"
 #include "supervisor/registry.h"
 #include "sys/unique_fd.h"
 #include "sys/unix_channel.h"
@@ -66,6 +72,7 @@ class ClientServer {
     PeerCredentials credentials;
     std::optional<Registry::SessionId> session;
     std::deque<Outgoing> queue;
+    bool asking = false;  // its question waits in questions_
   };
   using ClientId = uint64_t;
 
@@ -80,6 +87,9 @@ class ClientServer {
   void DropSessions(const std::vector<Registry::SessionId>& sessions);
   void HandleListener(ClientId id, const wire::Listener& listener, UniqueFd fd);
   void HandleOpened(ClientId id, const wire::Opened& opened);
+  void Ask(ClientId id, const std::variant<wire::StatusRequest, wire::ExplainRequest>& request);
+  // Answers one question.
+  void AnswerNext();
   void SendDocument(ClientId id, const std::string& text);
   void Send(ClientId id, const wire::Message& message, UniqueFd fd = UniqueFd());
   void Reply(ClientId id, const Refusal& refusal);
@@ -93,6 +103,8 @@ class ClientServer {
   Registry& registry_;
   const Documents documents_;
   const Log log_;
+  const UniqueFd has_questions_;  // an eventfd, readable while there are any
+  QuestionQueue questions_;
   bool paused_ = false;
   ClientId next_ = 1;
   std::map<ClientId, Client> clients_;

@@ -298,6 +298,38 @@ TEST_F(SupervisorTest, AClientThatDoesNotReadIsDropped) {
   EXPECT_THAT(error, AnyOf(EPIPE, ECONNRESET));
 }
 
+TEST_F(SupervisorTest, OneDocumentPerClientIsInFlight) {
+  TestClient greedy = Connect();
+  // No third one, which the end of the connection could overtake.
+  for (int i = 0; i < 2; ++i) greedy.Send(wire::StatusRequest{});
+  int documents = 0;
+  std::optional<wire::Message> answer;
+  while ((answer = greedy.Receive()).has_value() && std::holds_alternative<wire::Document>(*answer)) ++documents;
+  EXPECT_LE(documents, 1);
+  ASSERT_TRUE(answer.has_value() && std::holds_alternative<wire::Result>(*answer));
+  EXPECT_EQ(std::get<wire::Result>(*answer).error, EPROTO);
+  EXPECT_TRUE(greedy.ReceiveClosed());
+}
+
+TEST_F(SupervisorTest, EachUsersQuestionsAreAnsweredAmongThoseOfOthers) {
+  EXPECT_EQ(InChild([&] {
+              std::vector<TestClient> own;
+              for (int i = 0; i < 50; ++i) own.emplace_back(supervisor_->socket_path());
+              for (TestClient& client : own) client.Send(wire::StatusRequest{});
+              // What has left is not waited for.
+              own.erase(own.begin() + 25, own.end());
+              if (!BecomeUser()) return 1;
+              TestClient other = Connect();
+              other.Send(wire::StatusRequest{});
+              if (other.ReceiveDocument().empty()) return 2;
+              for (TestClient& client : own) {
+                if (client.ReceiveDocument().empty()) return 3;
+              }
+              return 0;
+            }),
+            0);
+}
+
 TEST_F(SupervisorTest, TwoDescriptorsInAPacketEndTheConnection) {
   TestClient client = Connect();
   const std::vector<uint8_t> bytes = wire::Encode(wire::StatusRequest{});
