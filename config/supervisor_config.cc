@@ -114,6 +114,7 @@ absl::Status ConfigReader::ReadLimits(const TomlNode& node) {
                                      {"clients-per-user", limit(&config_.clients_per_user)},
                                      {"names-per-user", limit(&config_.names_per_user)},
                                      {"listeners-per-service", limit(&config_.listeners_per_service)},
+                                     {"listeners-per-user", limit(&config_.listeners_per_user)},
                                  });
 }
 

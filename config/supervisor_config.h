@@ -25,6 +25,7 @@ namespace forcebind {
 //   clients-per-user = 1024
 //   names-per-user = 256
 //   listeners-per-service = 1024
+//   listeners-per-user = 4096
 //   [[grant]]                          # at least one of user, group, service; all that are given must match
 //   user = "www"                       # a name or a number
 //   group = "web"
@@ -37,6 +38,7 @@ struct SupervisorConfig {
   uint32_t clients_per_user = 1024;
   uint32_t names_per_user = 256;
   uint32_t listeners_per_service = 1024;
+  uint32_t listeners_per_user = 4096;
   std::vector<Grant> grants;
 };
 

@@ -26,7 +26,7 @@ constexpr size_t kMaxDocumentSize = 64 << 20;
 constexpr int kFirstRetryMs = 200;
 constexpr int kLastRetryMs = 10000;
 constexpr int kCountersEveryMs = 1000;
-constexpr size_t kMaxUntold = 1024;  // listeners-per-service, config/supervisor_config.h
+constexpr size_t kMaxRemembered = 1024;  // listeners-per-service, config/supervisor_config.h
 
 absl::StatusOr<Packet> Exchange(int socket, const wire::Message& question, int fd) {
   if (const int error = SendPacket(socket, wire::Encode(question), fd)) return ErrnoStatus(error, "ask the supervisor");
@@ -104,6 +104,7 @@ void SupervisorLink::TakeOver() {
 void SupervisorLink::HangUp() {
   fd_.reset();
   hello_.resumed = true;
+  untold_ = !opened_.empty();
   retry_ms_ = std::clamp(retry_ms_ * 2, kFirstRetryMs, kLastRetryMs);
 }
 
@@ -133,47 +134,62 @@ int SupervisorLink::Claim(const Announcement& announcement, std::string* why) {
 
 int SupervisorLink::Announce(const Announcement& announcement, int fd, std::string* why) {
   if (announcement.published) return Ask(ListenerOf(announcement), fd, why);
-  if (!Tell(announcement, fd) && !announcement.egress && untold_.size() < kMaxUntold) {
-    untold_[InodeOf(fd)] = announcement;
+  if (announcement.dual_stack) {
+    if (fd_.valid()) Ask(ListenerOf(announcement), fd, why);
+    if (!fd_.valid() && unrouted_.size() < kMaxRemembered) unrouted_[InodeOf(fd)] = announcement;
+    return 0;
   }
+  const wire::OpenedSocket socket{.protocol = announcement.protocol,
+                                  .requested = announcement.requested,
+                                  .bound = announcement.actual,
+                                  .egress = announcement.egress,
+                                  .cookie = SocketCookie(fd)};
+  Remember(socket);
+  if (fd_.valid()) Send(wire::Opened{{socket}});
+  if (!fd_.valid()) untold_ = true;
   return 0;
 }
 
-bool SupervisorLink::Tell(const Announcement& announcement, int fd) {
-  std::string why;
-  if (!fd_.valid()) return false;
-  if (announcement.dual_stack) {
-    Ask(ListenerOf(announcement), fd, &why);
-  } else {
-    Send(wire::Opened{.protocol = announcement.protocol,
-                      .requested = announcement.requested,
-                      .bound = announcement.actual,
-                      .egress = announcement.egress,
-                      .cookie = SocketCookie(fd)});
-  }
-  return fd_.valid();
+void SupervisorLink::Remember(const wire::OpenedSocket& socket) {
+  if (opened_.size() >= kMaxRemembered) opened_.erase(opened_.begin());
+  opened_[socket.cookie] = socket;
 }
 
 void SupervisorLink::Send(const wire::Message& message) {
   if (SendPacket(fd_.get(), wire::Encode(message), -1, MSG_DONTWAIT) != 0) HangUp();
 }
 
-void SupervisorLink::TellUntold() {
+void SupervisorLink::TellOpened() {
+  untold_ = false;
+  wire::Opened message;
+  for (const auto& [cookie, socket] : opened_) {
+    message.sockets.push_back(socket);
+    if (message.sockets.size() < wire::kMaxOpened) continue;
+    Send(message);
+    if (!fd_.valid()) return;
+    message.sockets.clear();
+  }
+  if (!message.sockets.empty()) Send(message);
+}
+
+void SupervisorLink::TellUnrouted() {
   std::set<uint32_t> inodes;
-  for (const auto& [inode, announcement] : untold_) inodes.insert(inode);
+  for (const auto& [inode, announcement] : unrouted_) inodes.insert(inode);
   DescriptorSource descriptors;
   for (const auto& [inode, holder] : FindSocketHolders(inodes)) {
     UniqueFd socket;
+    std::string why;
     if (descriptors.Fetch(holder.pid, holder.fd, &socket) != 0 || InodeOf(socket.get()) != inode) continue;
-    if (!Tell(untold_[inode], socket.get())) return;
-    untold_.erase(inode);
+    Ask(ListenerOf(unrouted_[inode]), socket.get(), &why);
+    if (!fd_.valid()) return;
+    unrouted_.erase(inode);
   }
-  untold_.clear();  // the rest is closed
+  unrouted_.clear();  // the rest is closed
 }
 
 int SupervisorLink::PollTimeoutMs(const CallCounters& counters) const {
   if (!fd_.valid()) return std::max(retry_ms_, kFirstRetryMs);
-  if (!untold_.empty()) return 0;
+  if (untold_ || !unrouted_.empty()) return 0;
   return Same(counters, sent_) ? -1 : kCountersEveryMs;
 }
 
@@ -183,7 +199,8 @@ void SupervisorLink::OnPoll(const CallCounters& counters) {
     if (!Connect().ok()) HangUp();
     return;
   }
-  if (!untold_.empty()) TellUntold();
+  if (untold_) TellOpened();
+  if (fd_.valid() && !unrouted_.empty()) TellUnrouted();
   if (!fd_.valid()) return;
   uint8_t byte;
   if (recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN) {

@@ -7,7 +7,8 @@
 //   come closes the connection, so that a late one is never taken for the next question's. When the supervisor goes
 //   away the service goes on: private binds do not need it, and what is published stays so. The link is then *down*,
 //   and tries again with growing pauses, and once more when a published port is asked for. What the service has opened
-//   meanwhile is told then; no copy of a socket is kept for that, it is looked for among the processes by its inode.
+//   is told again then. A dual-stack socket that was opened meanwhile needs routes, and so is sent itself; no copy is
+//   kept for that, it is looked for among the processes by its inode.
 //
 // THREADS  Thread-compatible.
 #ifndef FORCEBIND_LAUNCHER_SUPERVISOR_LINK_H_
@@ -55,11 +56,11 @@ class SupervisorLink : public Publisher, public LoopSource {
  private:
   // Sends, and waits for a Result.
   int Ask(const wire::Message& question, int fd, std::string* why);
-  // Makes an unpublished socket known; false if nobody hears.
-  bool Tell(const Announcement& announcement, int fd);
   // Without an answer; hangs up where it would have to wait.
   void Send(const wire::Message& message);
-  void TellUntold();
+  void Remember(const wire::OpenedSocket& socket);
+  void TellOpened();
+  void TellUnrouted();
   void HangUp();
   void SendCounters(const CallCounters& counters);
 
@@ -68,8 +69,12 @@ class SupervisorLink : public Publisher, public LoopSource {
   UniqueFd fd_;
   int retry_ms_ = 0;
   CallCounters sent_;
-  // Unpublished sockets, by their inodes.
-  std::map<uint32_t, Announcement> untold_;
+  // Unpublished sockets, by their cookies: the newest ones, since nobody says when one is closed. `untold_`: the
+  // supervisor has not heard of some of them.
+  std::map<uint64_t, wire::OpenedSocket> opened_;
+  bool untold_ = false;
+  // Dual-stack sockets to which nobody has led the ULA yet, by their inodes.
+  std::map<uint32_t, Announcement> unrouted_;
 };
 
 // For a service without a supervisor: everything private, nothing public.

@@ -187,9 +187,11 @@ void ClientServer::HandleListener(ClientId id, const wire::Listener& listener, U
   Reply(id, refusal);
 }
 
+// A refusal concerns nobody but who is refused, and may be had as often as one likes: it is counted, not logged.
 void ClientServer::HandleOpened(ClientId id, const wire::Opened& opened) {
-  const Refusal refusal = registry_.AddOpened(*clients_.at(id).session, opened);
-  if (refusal.error != 0) log_(absl::StrCat("a listener is not shown in status: ", refusal.text));
+  for (const wire::OpenedSocket& socket : opened.sockets) {
+    if (registry_.AddOpened(*clients_.at(id).session, socket).error != 0) ++refused_;
+  }
 }
 
 void ClientServer::Ask(ClientId id, const std::variant<wire::StatusRequest, wire::ExplainRequest>& request) {

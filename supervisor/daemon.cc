@@ -62,6 +62,7 @@ absl::Status Daemon::Start(const Prefix& ula) {
                                                            .ula = usable,
                                                            .names_per_user = config_.names_per_user,
                                                            .listeners_per_service = config_.listeners_per_service,
+                                                           .listeners_per_user = config_.listeners_per_user,
                                                            .grants = config_.grants,
                                                            .own_netns_cookie = *cookie},
                                          *opened_.backend, *opened_.state, *book_);
@@ -169,7 +170,7 @@ void Daemon::PruneDead() {
   for (const DiagSocket& socket : *sockets) {
     const IpAddress address =
         IpAddress::FromBytes(socket.family == AF_INET ? Family::kIpv4 : Family::kIpv6, socket.address);
-    listening[socket.cookie] = {static_cast<Protocol>(socket.protocol), {address.Unmapped(), socket.port}};
+    listening[socket.cookie] = {static_cast<Protocol>(socket.protocol), {address.Unmapped(), socket.port}, socket.uid};
   }
   registry_->Prune(&listening);
 }
@@ -180,6 +181,7 @@ std::string Daemon::Status() {
 }
 
 std::string Daemon::Explain(const wire::ExplainRequest& request) {
+  PruneDead();
   const ExplainFacts facts = GatherFacts(*registry_, *opened_.backend, request.protocol, request.endpoint);
   return ExplanationJson(facts, forcebind::Explain(facts));
 }

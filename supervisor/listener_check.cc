@@ -103,7 +103,7 @@ Refusal VerifyListener(const wire::Listener& said, const SocketReport& report, c
   return {};
 }
 
-Refusal CheckOpened(const wire::Opened& said, const PrivateAddresses& addresses) {
+Refusal CheckOpened(const wire::OpenedSocket& said, const PrivateAddresses& addresses) {
   if (said.cookie == 0) return {ENOTSOCK, "a socket without a cookie"};
   const bool client = said.egress && said.protocol == Protocol::kUdp && said.bound.port != 0;
   if (client && said.bound.address.IsWildcard()) return {};

@@ -46,7 +46,7 @@ Refusal VerifyListener(const wire::Listener& said, const SocketReport& report, c
                        uint64_t own_netns_cookie, VerifiedListener* verified);
 
 // May a service with these addresses have such a socket at all? Whether it has is seen when the kernel lists it.
-Refusal CheckOpened(const wire::Opened& said, const PrivateAddresses& addresses);
+Refusal CheckOpened(const wire::OpenedSocket& said, const PrivateAddresses& addresses);
 
 }  // namespace forcebind
 

@@ -276,7 +276,7 @@ Refusal Registry::Enter(SessionId id, const wire::Listener& said, const Verified
   GroupId known_group = kNobody;
   auto known = listeners_.find(verified.cookie);
   if (known == listeners_.end()) {
-    Refusal refusal = CheckListenerLimit(session.name, said.published);
+    Refusal refusal = CheckListenerLimit(session, said.published);
     if (refusal.error != 0) return refusal;
   } else if (!(known->second.bound == entry.bound)) {
     DropListener(verified.cookie);
@@ -301,36 +301,30 @@ Refusal Registry::Enter(SessionId id, const wire::Listener& said, const Verified
   return refusal;
 }
 
-Refusal Registry::AddOpened(SessionId id, const wire::Opened& opened) {
+Refusal Registry::AddOpened(SessionId id, const wire::OpenedSocket& opened) {
   Session& session = sessions_.at(id);
   session.claim.reset();
   Refusal refusal = CheckOpened(opened, book_.entries().at(session.name).addresses);
-  if (refusal.error != 0) return refusal;
-  auto known = listeners_.find(opened.cookie);
-  if (known != listeners_.end()) {
-    if (ServiceOfCookie(opened.cookie) != session.name) return {EACCES, "the socket is another service's"};
-    if (known->second.group != kNobody) return {};  // more is known of it than is said here
-    DropListener(opened.cookie);
-  }
-  refusal = CheckListenerLimit(session.name, false);
-  if (refusal.error != 0) return refusal;
-  const ListenerEntry entry{.session = id,
-                            .protocol = opened.protocol,
-                            .requested = opened.requested,
-                            .bound = {opened.bound.address.Unmapped(), opened.bound.port},
-                            .egress = opened.egress};
-  LinkListener(opened.cookie, entry);
-  const absl::Status saved = SaveListener(opened.cookie, entry);
-  if (saved.ok()) return {};
-  DropListener(opened.cookie);
-  return Failure(saved);
+  if (refusal.error == 0) refusal = CheckListenerLimit(session, false);
+  if (refusal.error == 0) session.opened[opened.cookie] = {.said = opened, .listed = false};
+  return refusal;
 }
 
-Refusal Registry::CheckListenerLimit(const std::string& name, bool published) {
-  const Service& service = services_[name];
-  if ((published ? service.published : service.unpublished) < options_.listeners_per_service) return {};
-  return {ENOBUFS, absl::StrCat("\"", name, "\" has ", options_.listeners_per_service,
-                                " listeners already (listeners-per-service in the supervisor's configuration)")};
+Refusal Registry::CheckListenerLimit(const Session& session, bool published) const {
+  const Service& service = services_.at(session.name);
+  size_t of_service = published ? service.published : service.unpublished, of_user = 0;
+  for (SessionId id : service.sessions) of_service += published ? 0 : sessions_.at(id).opened.size();
+  if (of_service >= options_.listeners_per_service) {
+    return {ENOBUFS, absl::StrCat("\"", session.name, "\" has ", options_.listeners_per_service,
+                                  " listeners already (listeners-per-service in the supervisor's configuration)")};
+  }
+  if (session.peer.uid == 0) return {};
+  for (const auto& [id, other] : sessions_) {
+    if (other.peer.uid == session.peer.uid) of_user += other.listeners.size() + other.opened.size();
+  }
+  if (of_user < options_.listeners_per_user) return {};
+  return {ENOBUFS, absl::StrCat("user ", session.peer.uid, " has ", options_.listeners_per_user,
+                                " listeners already (listeners-per-user in the supervisor's configuration)")};
 }
 
 // Leaves an empty group behind if it fails, which RetireGroup() clears away.
@@ -462,13 +456,24 @@ void Registry::Prune(const Listening* listening) {
   for (const auto& [id, group] : groups_) groups.push_back(id);
   for (GroupId id : groups) PruneGroup(id);
   if (listening == nullptr) return;
+  const auto is_listed = [&](uint64_t cookie, Protocol protocol, const Endpoint& bound, const Peer& peer) {
+    auto listed = listening->find(cookie);
+    return listed != listening->end() && listed->second.protocol == protocol && listed->second.bound == bound &&
+           (peer.uid == 0 || peer.uid == listed->second.uid);
+  };
   std::vector<uint64_t> gone;
   for (const auto& [cookie, entry] : listeners_) {
     if (entry.group != kNobody) continue;
-    auto listed = listening->find(cookie);
-    if (listed == listening->end() || listed->second != std::pair(entry.protocol, entry.bound)) gone.push_back(cookie);
+    if (!is_listed(cookie, entry.protocol, entry.bound, sessions_.at(entry.session).peer)) gone.push_back(cookie);
   }
   for (uint64_t cookie : gone) DropListener(cookie);
+  for (auto& [id, session] : sessions_) {
+    for (auto& [cookie, entry] : session.opened) {
+      const Endpoint bound{entry.said.bound.address.Unmapped(), entry.said.bound.port};
+      entry.listed = is_listed(cookie, entry.said.protocol, bound, session.peer);
+    }
+    std::erase_if(session.opened, [](const auto& each) { return !each.second.listed; });
+  }
 }
 
 }  // namespace forcebind

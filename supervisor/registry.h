@@ -13,7 +13,7 @@
 //   Sockets close without a word: Prune(), and every claim in a dead listener's way, forgets the dead.
 //
 // TRUST    `Peer` and `SocketReport` are the kernel's word. All else is the companion's.
-// LIMITS   Names per user, listeners per service; root is free of the first.
+// LIMITS   Names and listeners per user, of which root is free; listeners per service.
 // THREADS  Thread-compatible. Makes no system call but through Backend and StateStore.
 // Tested by tests/unit/supervisor/registry_test.cc.
 #ifndef FORCEBIND_SUPERVISOR_REGISTRY_H_
@@ -53,6 +53,7 @@ class Registry {
     std::optional<Prefix> ula;
     uint32_t names_per_user = 256;
     uint32_t listeners_per_service = 1024;
+    uint32_t listeners_per_user = 4096;
     std::vector<Grant> grants;
     uint64_t own_netns_cookie = 0;
   };
@@ -76,17 +77,21 @@ class Registry {
   Refusal Claim(SessionId session, const wire::Claim& claim);
   // `fd` is borrowed. When it returns without refusal, a published listener is live.
   Refusal AddListener(SessionId session, const wire::Listener& listener, const SocketReport& report, int fd);
-  // For status alone. Stands until Prune() finds that the kernel does not list such a socket.
-  Refusal AddOpened(SessionId session, const wire::Opened& opened);
+  // For status alone, and nothing of it is believed before Prune() has found it in the kernel's list.
+  Refusal AddOpened(SessionId session, const wire::OpenedSocket& opened);
   void Count(SessionId session, const wire::Counters& counters);
   // The connection has ended, or a detached session's companion is gone.
   void End(SessionId session);
   // As End(), unless the companion has come back.
   void EndDetached(SessionId session);
 
-  // What the kernel lists: the listening TCP and bound UDP sockets of the network namespace, by cookie. No address is
-  // IPv4-mapped.
-  using Listening = absl::flat_hash_map<uint64_t, std::pair<Protocol, Endpoint>>;
+  // What the kernel lists: the listening TCP and bound UDP sockets of the network namespace, by cookie.
+  struct Listed {
+    Protocol protocol = Protocol::kTcp;
+    Endpoint bound;  // never IPv4-mapped
+    uint32_t uid = 0;
+  };
+  using Listening = absl::flat_hash_map<uint64_t, Listed>;
   // Forgets the listeners whose sockets are gone, or are not what was said. Where `listening` is null, only those are
   // looked at that the backend holds.
   void Prune(const Listening* listening);
@@ -125,6 +130,10 @@ class Registry {
   const Backend& backend() const { return backend_; }
 
  private:
+  struct OpenedEntry {
+    wire::OpenedSocket said;
+    bool listed = false;  // the kernel has said so, too
+  };
   struct Session {
     std::string name;
     Peer peer;
@@ -135,6 +144,8 @@ class Registry {
     std::vector<std::string> walls;
     std::optional<PublishedGroup> claim;  // until its next word
     std::set<uint64_t> listeners;         // cookies
+    // Sockets that it has only spoken of, by cookie.
+    std::map<uint64_t, OpenedEntry> opened;
   };
   struct Service {
     std::set<SessionId> sessions;
@@ -175,7 +186,7 @@ class Registry {
   Refusal Enter(SessionId id, const wire::Listener& said, const VerifiedListener& verified, int fd);
   Refusal JoinGroup(const GroupKey& key, uint64_t cookie, int fd, GroupId* group);
   Refusal Publish(uint64_t cookie, PublishedGroup wanted);
-  Refusal CheckListenerLimit(const std::string& service, bool published);
+  Refusal CheckListenerLimit(const Session& session, bool published) const;
   size_t& CountOf(const ListenerEntry& entry);
   void LinkListener(uint64_t cookie, const ListenerEntry& entry);
   void UnlinkListener(uint64_t cookie);
@@ -195,6 +206,7 @@ class Registry {
   void RestoreListener(uint64_t cookie, const ListenerRecord& record);
   void RestoreGroups();
   void RestoreRemnants();
+  static ListenerEntry EntryOf(SessionId session, const wire::OpenedSocket& said);
   void AddView(const std::string& name, const ListenerEntry& entry, std::vector<ListenerView>* views) const;
 
   const Options options_;

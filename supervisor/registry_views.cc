@@ -22,6 +22,14 @@ std::vector<std::pair<Registry::SessionId, ProcessId>> Registry::Detached() cons
   return detached;
 }
 
+Registry::ListenerEntry Registry::EntryOf(SessionId session, const wire::OpenedSocket& said) {
+  return {.session = session,
+          .protocol = said.protocol,
+          .requested = said.requested,
+          .bound = {said.bound.address.Unmapped(), said.bound.port},
+          .egress = said.egress};
+}
+
 // One row for the sockets of a SO_REUSEPORT group: they share a group, its counters and its routes.
 void Registry::AddView(const std::string& name, const ListenerEntry& entry, std::vector<ListenerView>* views) const {
   ListenerView view{.protocol = entry.protocol,
@@ -59,6 +67,9 @@ std::vector<Registry::ServiceView> Registry::Services() const {
       view.attached = session.attached;
       view.walls = session.walls;
       for (uint64_t cookie : session.listeners) AddView(name, listeners_.at(cookie), &view.listeners);
+      for (const auto& [cookie, entry] : session.opened) {
+        if (entry.listed) AddView(name, EntryOf(id, entry.said), &view.listeners);
+      }
     }
     for (const ListenerView& listener : view.listeners) {
       view.counters.dispatched += listener.counters.dispatched;
@@ -71,7 +82,12 @@ std::vector<Registry::ServiceView> Registry::Services() const {
 
 std::string Registry::ServiceOfCookie(uint64_t cookie) const {
   auto found = listeners_.find(cookie);
-  return found == listeners_.end() ? "" : sessions_.at(found->second.session).name;
+  if (found != listeners_.end()) return sessions_.at(found->second.session).name;
+  for (const auto& [id, session] : sessions_) {
+    auto opened = session.opened.find(cookie);
+    if (opened != session.opened.end() && opened->second.listed) return session.name;
+  }
+  return "";
 }
 
 std::string Registry::ServiceOfGroup(GroupId group) const {

@@ -113,12 +113,17 @@ void Fields(Io& io, Ref<Io, Listener> message) {
 }
 
 template <typename Io>
+void Field(Io& io, Ref<Io, OpenedSocket> socket) {
+  Field(io, socket.protocol);
+  Field(io, socket.requested);
+  Field(io, socket.bound);
+  io.Bool(socket.egress, "egress");
+  io.Number(socket.cookie, "cookie");
+}
+
+template <typename Io>
 void Fields(Io& io, Ref<Io, Opened> message) {
-  Field(io, message.protocol);
-  Field(io, message.requested);
-  Field(io, message.bound);
-  io.Bool(message.egress, "egress");
-  io.Number(message.cookie, "cookie");
+  io.List(message.sockets, kMaxOpened, "sockets", [&](Ref<Io, OpenedSocket> socket) { Field(io, socket); });
 }
 
 template <typename Io>

@@ -38,6 +38,7 @@ inline constexpr size_t kMaxTextLength = 512;
 inline constexpr size_t kMaxWalls = 8;
 inline constexpr size_t kMaxNameLength = 32;  // of a wall, of a backend
 inline constexpr size_t kMaxCounters = 64;    // verdicts, and latency buckets
+inline constexpr size_t kMaxOpened = 256;     // sockets in one message
 
 // companion → supervisor, first message. Answered by Welcome, or by Result with an errno.
 struct Hello {
@@ -71,14 +72,18 @@ struct Listener {
   friend bool operator==(const Listener&, const Listener&) = default;
 };
 
-// companion → supervisor: any other one, for `status` alone. Without the socket: it would stay open, and its port
-// taken, as long as the message waits to be read.
-struct Opened {
+// companion → supervisor: other ones, for `status` alone. Without the sockets: they would stay open, and their ports
+// taken, as long as the message waits to be read. Nothing is answered. Said again to a supervisor that has come back.
+struct OpenedSocket {
   Protocol protocol = Protocol::kTcp;
   Endpoint requested;   // as above
   Endpoint bound;       // getsockname(2)
   bool egress = false;  // a client's socket left on the wildcard
   uint64_t cookie = 0;  // SO_COOKIE
+  friend bool operator==(const OpenedSocket&, const OpenedSocket&) = default;
+};
+struct Opened {
+  std::vector<OpenedSocket> sockets;
   friend bool operator==(const Opened&, const Opened&) = default;
 };
 

@@ -27,6 +27,7 @@ TEST(SupervisorConfig, AnEmptyOneHasTheDefaultOfEveryKey) {
   EXPECT_EQ(config.clients_per_user, 1024u);
   EXPECT_EQ(config.names_per_user, 256u);
   EXPECT_EQ(config.listeners_per_service, 1024u);
+  EXPECT_EQ(config.listeners_per_user, 4096u);
   EXPECT_THAT(config.grants, IsEmpty());
 }
 
@@ -39,6 +40,7 @@ ula = "fd5e:1f2a:90c1::/48"
 clients-per-user = 1
 names-per-user = 2
 listeners-per-service = 1000000
+listeners-per-user = 3
 [[grant]]
 user = "root"
 group = 33
@@ -54,6 +56,7 @@ publish = ["tcp/81"]
   EXPECT_EQ(config.clients_per_user, 1u);
   EXPECT_EQ(config.names_per_user, 2u);
   EXPECT_EQ(config.listeners_per_service, 1000000u);
+  EXPECT_EQ(config.listeners_per_user, 3u);
   ASSERT_EQ(config.grants.size(), 2u);
   const Grant& grant = config.grants[0];
   EXPECT_EQ(grant.uid, 0u);

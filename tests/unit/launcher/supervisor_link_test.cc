@@ -20,9 +20,8 @@
 namespace forcebind {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using ::testing::SizeIs;
+using ::testing::UnorderedElementsAre;
 
 constexpr int kPatienceMs = 30000;
 
@@ -31,22 +30,31 @@ struct Received {
   bool with_socket = false;
 };
 
-// Takes one connection, answers Hello, Claim and Listener, and keeps everything.
-class FakeSupervisor {
- public:
-  FakeSupervisor() {
+class SupervisorLinkTest : public testing::Test {
+ protected:
+  SupervisorLinkTest() {
     if (mkdtemp(directory_) == nullptr) abort();
     path_ = std::string(directory_) + "/socket";
-    auto listening = ListenUnix(path_, SOCK_SEQPACKET, 0600, 1);
+  }
+  ~SupervisorLinkTest() override {
+    unlink(path_.c_str());
+    rmdir(directory_);
+  }
+  char directory_[32] = "/tmp/forcebind-test-XXXXXX";
+  std::string path_;
+};
+
+// Takes one connection at `path`, answers Hello and Listener, keeps everything else, and hangs up after `messages`.
+class FakeSupervisor {
+ public:
+  explicit FakeSupervisor(const std::string& path, size_t messages = SIZE_MAX) : messages_(messages) {
+    auto listening = ListenUnix(path, SOCK_SEQPACKET, 0600, 1);
     if (!listening.ok()) abort();
     thread_ = std::thread([this, socket = std::make_shared<UniqueFd>(*std::move(listening))] { Serve(socket->get()); });
   }
   ~FakeSupervisor() {
     if (thread_.joinable()) thread_.join();
-    unlink(path_.c_str());
-    rmdir(directory_);
   }
-  const std::string& path() const { return path_; }
   // After the connection's end: everything but the Hello.
   const std::vector<Received>& Finish() {
     thread_.join();
@@ -73,11 +81,11 @@ class FakeSupervisor {
       }
       if (std::holds_alternative<wire::Listener>(*message)) SendPacket(client.get(), wire::Encode(wire::Result{}));
       received_.push_back({*std::move(message), packet.fd.valid()});
+      if (received_.size() == messages_) return;
     }
   }
 
-  char directory_[32] = "/tmp/forcebind-test-XXXXXX";
-  std::string path_;
+  const size_t messages_;
   std::thread thread_;
   std::vector<Received> received_;
 };
@@ -90,10 +98,10 @@ wire::Hello Web() {
 
 UniqueFd SomeSocket() { return UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)); }
 
-TEST(SupervisorLink, CountersAreWhatHasComeSinceTheLastOnes) {
-  FakeSupervisor supervisor;
+TEST_F(SupervisorLinkTest, CountersAreWhatHasComeSinceTheLastOnes) {
+  FakeSupervisor supervisor(path_);
   {
-    SupervisorLink link(supervisor.path(), Web());
+    SupervisorLink link(path_, Web());
     ASSERT_TRUE(link.Connect().ok());
     CallCounters counters;
     for (int round = 0; round < 3; ++round) {
@@ -112,30 +120,54 @@ TEST(SupervisorLink, CountersAreWhatHasComeSinceTheLastOnes) {
 }
 
 // With it the port would stay taken until the supervisor has read the message.
-TEST(SupervisorLink, AnUnpublishedSocketIsNotSentAlong) {
-  FakeSupervisor supervisor;
+TEST_F(SupervisorLinkTest, AnUnpublishedSocketIsNotSentAlong) {
+  FakeSupervisor supervisor(path_);
   const UniqueFd socket = SomeSocket();
   const Endpoint bound = *Endpoint::Parse("127.84.3.1:80");
   std::string why;
   {
-    SupervisorLink link(supervisor.path(), Web());
+    SupervisorLink link(path_, Web());
     ASSERT_TRUE(link.Connect().ok());
     EXPECT_EQ(link.Announce({.requested = *Endpoint::Parse("0.0.0.0:80"), .actual = bound}, socket.get(), &why), 0);
   }
   const auto& received = supervisor.Finish();
   ASSERT_THAT(received, SizeIs(1));
   EXPECT_FALSE(received[0].with_socket);
-  const auto& opened = std::get<wire::Opened>(received[0].message);
-  EXPECT_EQ(opened.cookie, SocketCookie(socket.get()));
-  EXPECT_EQ(opened.bound, bound);
+  const auto& opened = std::get<wire::Opened>(received[0].message).sockets;
+  ASSERT_THAT(opened, SizeIs(1));
+  EXPECT_EQ(opened[0].cookie, SocketCookie(socket.get()));
+  EXPECT_EQ(opened[0].bound, bound);
 }
 
-TEST(SupervisorLink, WhatNeedsRoutesIsSentWithItsSocket) {
-  FakeSupervisor supervisor;
+// The supervisor keeps nothing of it, and there may be none when it is opened.
+TEST_F(SupervisorLinkTest, ASupervisorThatComesIsToldEverything) {
+  const UniqueFd before = SomeSocket(), meanwhile = SomeSocket();
+  std::string why;
+  FakeSupervisor first(path_, 1);
+  SupervisorLink link(path_, Web());
+  ASSERT_TRUE(link.Connect().ok());
+  EXPECT_EQ(link.Announce({}, before.get(), &why), 0);
+  first.Finish();
+  link.OnPoll({});
+  EXPECT_EQ(link.PollFd(), -1);
+  EXPECT_EQ(link.Announce({}, meanwhile.get(), &why), 0);
+  FakeSupervisor second(path_, 1);
+  link.OnPoll({});
+  EXPECT_EQ(link.PollTimeoutMs({}), 0);
+  link.OnPoll({});
+  const auto& received = second.Finish();
+  ASSERT_THAT(received, SizeIs(1));
+  std::vector<uint64_t> cookies;
+  for (const auto& socket : std::get<wire::Opened>(received[0].message).sockets) cookies.push_back(socket.cookie);
+  EXPECT_THAT(cookies, UnorderedElementsAre(SocketCookie(before.get()), SocketCookie(meanwhile.get())));
+}
+
+TEST_F(SupervisorLinkTest, WhatNeedsRoutesIsSentWithItsSocket) {
+  FakeSupervisor supervisor(path_);
   const UniqueFd socket = SomeSocket();
   std::string why;
   {
-    SupervisorLink link(supervisor.path(), Web());
+    SupervisorLink link(path_, Web());
     ASSERT_TRUE(link.Connect().ok());
     EXPECT_EQ(link.Announce({.published = true}, socket.get(), &why), 0);
     EXPECT_EQ(link.Announce({.dual_stack = true}, socket.get(), &why), 0);

@@ -104,6 +104,11 @@ class RegistryTest : public ::testing::Test {
   Refusal Open(Registry::SessionId session, const std::string& name, uint16_t port, uint64_t cookie) {
     return registry_->AddOpened(session, {.bound = {*addresses_[name].v4, port}, .cookie = cookie});
   }
+  size_t Shown() {
+    size_t listeners = 0;
+    for (const auto& service : registry_->Services()) listeners += service.listeners.size();
+    return listeners;
+  }
   Refusal Claim(Registry::SessionId session, const std::string& name, uint16_t port) {
     return registry_->Claim(session, {.protocol = Protocol::kTcp, .target = {*addresses_[name].v4, port}});
   }
@@ -369,63 +374,48 @@ TEST_F(RegistryTest, ReuseportWorkersAreOneListenerWithSeveralSockets) {
   EXPECT_TRUE(Answers("192.0.2.7:80"));
 }
 
-TEST_F(RegistryTest, WhatIsOnlyShownIsWhatTheKernelLists) {
+TEST_F(RegistryTest, OfWhatIsOnlySaidNothingIsShownButWhatTheKernelLists) {
   const auto web = Admit("web");
   const IpAddress address = *addresses_["web"].v4;
   for (uint16_t port : {80, 81, 82, 83}) ASSERT_EQ(Open(web, "web", port, port).error, 0);
+  EXPECT_EQ(Shown(), 0u);
   const Registry::Listening listening = {{80, {Protocol::kTcp, {address, 80}}},
                                          {81, {Protocol::kTcp, {address, 8081}}},
                                          {82, {Protocol::kUdp, {address, 82}}}};
   registry_->Prune(&listening);
-  ASSERT_THAT(registry_->Services()[0].listeners, SizeIs(1));
+  ASSERT_EQ(Shown(), 1u);
   EXPECT_EQ(registry_->Services()[0].listeners[0].bound.port, 80);
+  EXPECT_EQ(registry_->ServiceOfCookie(80), "web");
+  const Registry::Listening nothing;
+  registry_->Prune(&nothing);
+  EXPECT_EQ(Shown(), 0u);
 }
 
-TEST_F(RegistryTest, WhatIsOnlyShownOutlivesTheSupervisor) {
-  ASSERT_EQ(Open(Admit("web"), "web", 80, 9).error, 0);
+TEST_F(RegistryTest, AUsersSocketIsHisOwn) {
+  const auto own = Admit("own", {}, 1000), foreign = Admit("foreign", {}, 1000), roots = Admit("roots");
+  const Registry::Listening listening = {{1, {Protocol::kTcp, {*addresses_["own"].v4, 80}, 1000}},
+                                         {2, {Protocol::kTcp, {*addresses_["foreign"].v4, 80}, 0}},
+                                         {3, {Protocol::kTcp, {*addresses_["roots"].v4, 80}, 33}}};
+  ASSERT_EQ(Open(own, "own", 80, 1).error, 0);
+  ASSERT_EQ(Open(foreign, "foreign", 80, 2).error, 0);
+  ASSERT_EQ(Open(roots, "roots", 80, 3).error, 0);  // a service that has changed its user
+  EXPECT_EQ(Open(roots, "own", 80, 1).error, EACCES);
+  registry_->Prune(&listening);
+  EXPECT_EQ(registry_->ServiceOfCookie(1), "own");
+  EXPECT_EQ(registry_->ServiceOfCookie(2), "");
+  EXPECT_EQ(registry_->ServiceOfCookie(3), "roots");
+}
+
+TEST_F(RegistryTest, AUserHasSoManyListenersAndRootHasNoLimit) {
+  options_.listeners_per_user = 3;
   Restart();
-  ASSERT_THAT(registry_->Services(), SizeIs(1));
-  EXPECT_THAT(registry_->Services()[0].listeners, SizeIs(1));
-}
-
-TEST_F(RegistryTest, NobodySpeaksForAnothersSocket) {
-  const auto web = Admit("web", {Tcp(80)});
-  const auto other = Admit("other");
-  ASSERT_EQ(Listen(web, V4Socket("web", 80, 9)).error, 0);
-  EXPECT_EQ(Open(other, "other", 80, 9).error, EACCES);
-  EXPECT_EQ(Open(other, "web", 81, 10).error, EACCES);
-  // What it says in advance of a socket to come does not stand in that one's way.
-  ASSERT_EQ(Open(other, "other", 81, 11).error, 0);
-  ASSERT_EQ(Listen(web, V4Socket("web", 80, 11)).error, 0);
-  EXPECT_EQ(registry_->ServiceOfCookie(11), "web");
-  // Of its own published one nothing is taken back by saying less.
-  ASSERT_EQ(Open(web, "web", 80, 9).error, 0);
-  EXPECT_TRUE(Answers("192.0.2.7:80"));
-}
-
-TEST_F(RegistryTest, ARestartDoesNotTakeOverAUsersServiceOnAnAddressOfRoots) {
-  const auto web = Admit("web", {Tcp(80)}, 1000);
-  ASSERT_EQ(Open(web, "web", 81, 9).error, 0);
-  // As a supervisor has left it that let users have any address.
-  ServiceRecord record = state_.Services()->at(web);
-  record.v4 = ToRecord(IpAddress::Parse("127.0.0.1").value());
-  ASSERT_TRUE(state_.PutService(web, record).ok());
-  const auto dns = Admit("dns", {Tcp(80)});
-  ASSERT_EQ(Listen(dns, V4Socket("dns", 80, 10)).error, 0);
-  Restart();
-  EXPECT_THAT(registry_->Services(), SizeIs(1));
-  EXPECT_THAT(*state_.Services(), SizeIs(1));
-  EXPECT_THAT(*state_.Listeners(), SizeIs(1));
-  EXPECT_TRUE(Answers("127.0.0.1:80")) << "no hole there";
-}
-
-TEST_F(RegistryTest, AUserMakesNoHoleOutsideThePool) {
-  const auto web = Admit("web", {Tcp(80)});
-  ASSERT_EQ(Listen(web, V4Socket("web", 80, 9)).error, 0);
-  wire::Hello hello = HelloOf("squatter");
-  hello.addresses.v4 = *IpAddress::Parse("127.0.0.1");
-  EXPECT_EQ(TryAdmit(hello, 1000).error, EACCES);
-  EXPECT_TRUE(Answers("127.0.0.1:80"));
+  const auto one = Admit("one", {}, 1000), two = Admit("two", {}, 1000), roots = Admit("roots");
+  ASSERT_EQ(Listen(one, V4Socket("one", 80, 1), false).error, 0);
+  ASSERT_EQ(Open(one, "one", 81, 2).error, 0);
+  ASSERT_EQ(Open(two, "two", 80, 3).error, 0);
+  EXPECT_EQ(Open(two, "two", 81, 4).error, ENOBUFS);
+  EXPECT_EQ(Listen(one, V4Socket("one", 82, 5), false).error, ENOBUFS);
+  for (uint16_t port = 1; port < 9; ++port) EXPECT_EQ(Open(roots, "roots", port, port).error, 0);
 }
 
 TEST_F(RegistryTest, ARefusingPublicationRefusesWhenItsServiceIsGone) {

@@ -44,7 +44,9 @@ std::vector<Message> EveryMessage() {
           Claim{Protocol::kUdp, At("[::ffff:127.84.3.1]:53"), true},
           Listener{Protocol::kTcp, At("[::]:80"), true, true},
           Listener{Protocol::kUdp, At("0.0.0.0:0"), false, false},
-          Opened{Protocol::kUdp, At("0.0.0.0:0"), At("[::]:40123"), true, 0x123456789abcdef0},
+          Opened{{{Protocol::kUdp, At("0.0.0.0:0"), At("[::]:40123"), true, 0x123456789abcdef0},
+                  {Protocol::kTcp, At("0.0.0.0:80"), At("127.84.3.1:80"), false, 1}}},
+          Opened{},
           Counters{{1, 2, std::numeric_limits<uint64_t>::max()}, {0, 7}},
           Counters{},
           StatusRequest{},
@@ -96,6 +98,8 @@ TEST(Messages, TheLargestOneOfEachKindFits) {
   EXPECT_TRUE(Decode(Encode(LargestHello())).ok());
   const Counters counters{std::vector<uint64_t>(kMaxCounters, 1), std::vector<uint64_t>(kMaxCounters, 2)};
   EXPECT_LE(Encode(counters).size(), kMaxMessageSize);
+  const OpenedSocket socket{Protocol::kTcp, At("[::]:80"), At("[fd5e::3:1]:80"), false, 1};
+  EXPECT_LE(Encode(Opened{std::vector<OpenedSocket>(kMaxOpened, socket)}).size(), kMaxMessageSize);
   EXPECT_TRUE(Decode(Encode(counters)).ok());
 }
 
