@@ -2,7 +2,6 @@
 #include "supervisor/pin_dir.h"
 
 #include <bpf/bpf.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
@@ -10,6 +9,9 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+
+#include <filesystem>
+#include <system_error>
 
 #include "absl/strings/str_cat.h"
 #include "sys/errno_status.h"
@@ -68,17 +70,11 @@ absl::StatusOr<UniqueFd> OpenLocked(const std::string& path) {
   }
 }
 
-// A directory without directories in it; OK if there is none.
-absl::Status RemoveFlatDirectory(const std::string& path) {
-  DIR* directory = opendir(path.c_str());
-  if (directory == nullptr) return errno == ENOENT ? absl::OkStatus() : ErrnoStatus(errno, absl::StrCat("open ", path));
-  while (const dirent* entry = readdir(directory)) {
-    const std::string name = entry->d_name;
-    if (name != "." && name != "..") unlinkat(dirfd(directory), name.c_str(), 0);
-  }
-  closedir(directory);
-  if (rmdir(path.c_str()) != 0) return ErrnoStatus(errno, absl::StrCat("remove ", path));
-  return absl::OkStatus();
+// With all that is in it: a bpffs may be open to everybody (mode 1777). OK if there is none.
+absl::Status RemoveDirectory(const std::string& path) {
+  std::error_code error;
+  std::filesystem::remove_all(path, error);
+  return error ? ErrnoStatus(error.value(), absl::StrCat("remove ", path)) : absl::OkStatus();
 }
 
 }  // namespace
@@ -103,14 +99,14 @@ absl::StatusOr<UniqueFd> PinDir::Get(const std::string& name) const {
 
 absl::Status PinDir::Replace(const std::function<absl::Status(const std::string&)>& fill) {
   const std::string staging = StagingOf(path_);
-  if (absl::Status status = RemoveFlatDirectory(staging); !status.ok()) return status;
+  if (absl::Status status = RemoveDirectory(staging); !status.ok()) return status;
   if (mkdir(staging.c_str(), 0700) != 0) return ErrnoStatus(errno, absl::StrCat("make ", staging));
   absl::StatusOr<UniqueFd> lock = OpenLocked(staging);
   absl::Status status = lock.ok() ? fill(staging) : lock.status();
   if (status.ok() && renameat2(AT_FDCWD, staging.c_str(), AT_FDCWD, path_.c_str(), RENAME_EXCHANGE) != 0)
     status = ErrnoStatus(errno, absl::StrCat("exchange ", staging, " and ", path_));
   if (status.ok()) lock_ = *std::move(lock);
-  const absl::Status removed = RemoveFlatDirectory(staging);
+  const absl::Status removed = RemoveDirectory(staging);
   return status.ok() ? removed : status;
 }
 
@@ -118,12 +114,12 @@ absl::Status PinDir::Remove(const std::string& given_path) {
   const std::string path = WithoutTrailingSlash(given_path);
   const std::string staging = StagingOf(path);
   absl::StatusOr<UniqueFd> lock = OpenLocked(path);
-  if (absl::IsNotFound(lock.status())) return RemoveFlatDirectory(staging);
+  if (absl::IsNotFound(lock.status())) return RemoveDirectory(staging);
   if (!lock.ok()) return lock.status();
   if (absl::Status status = CheckBpffs(path); !status.ok()) return status;
-  if (absl::Status status = RemoveFlatDirectory(staging); !status.ok()) return status;
+  if (absl::Status status = RemoveDirectory(staging); !status.ok()) return status;
   if (rename(path.c_str(), staging.c_str()) != 0) return ErrnoStatus(errno, absl::StrCat("rename ", path));
-  return RemoveFlatDirectory(staging);
+  return RemoveDirectory(staging);
 }
 
 }  // namespace forcebind

@@ -144,6 +144,14 @@ TEST_F(PinDirTest, RemovesEverything) {
   EXPECT_TRUE(PinDir::Remove(path_).ok());
 }
 
+// `mount -t bpf` makes a file system in which everybody may make directories.
+TEST_F(PinDirTest, WhatAStrangerHasPutInTheWayIsRemoved) {
+  ASSERT_EQ(mkdir((path_ + "-staging").c_str(), 0755), 0);
+  ASSERT_EQ(mkdir((path_ + "-staging/x").c_str(), 0755), 0);
+  EXPECT_TRUE(Open()->Replace(Version(1)).ok());
+  EXPECT_FALSE(Exists(path_ + "-staging"));
+}
+
 TEST_F(PinDirTest, AnEmptyDirectoryIsNotLeftBehind) {
   Open().reset();
   EXPECT_FALSE(Exists(path_));
