@@ -24,6 +24,8 @@ namespace {
 constexpr size_t kMaxQueuedPackets = 64;
 constexpr int kPacketsPerTurn = 16;
 constexpr int kAcceptsPerTurn = 64;
+constexpr int kMaxTakers = 4;
+constexpr size_t kMaxTakersInAll = 256;
 
 // Packets that the peer has not received yet are charged to the sender. See unix(7), SIOCOUTQ.
 bool HasUnreadPackets(int socket) {
@@ -51,6 +53,7 @@ ClientServer::ClientServer(Options options, UniqueFd listening, EventLoop& loop,
 ClientServer::~ClientServer() {
   loop_.Remove(listening_.get());
   loop_.Remove(has_questions_.get());
+  for (auto& [fd, taker] : takers_) loop_.Remove(fd);
   for (auto& [id, client] : clients_) loop_.Remove(client.fd.get());
 }
 
@@ -104,10 +107,50 @@ void ClientServer::OnEvent(ClientId id, uint32_t events) {
   }
 }
 
-bool ClientServer::ReadOne(ClientId id) {
+bool ClientServer::MaySendDescriptors(uid_t uid) const {
+  if (uid == 0) return true;
+  const auto of_user = absl::c_count_if(takers_, [uid](const auto& taker) { return taker.second.first == uid; });
+  return of_user < kMaxTakers && takers_.size() < kMaxTakersInAll;
+}
+
+void ClientServer::WatchTaker(uid_t uid, UniqueFd child) {
+  const int fd = child.get();
+  absl::Status watched = loop_.Add(fd, EPOLLIN, [this, fd](uint32_t) {
+    loop_.Remove(fd);
+    takers_.erase(fd);
+  });
+  if (watched.ok()) takers_[fd] = {uid, std::move(child)};
+}
+
+TakenPacket ClientServer::Receive(const Client& client) {
+  bool has_descriptors = false;
+  if (const int error = PeekForDescriptors(client.fd.get(), &has_descriptors); error != 0) return {.error = error};
+  if (has_descriptors) {
+    if (!MaySendDescriptors(client.credentials.uid)) {
+      // Received without room for them, they are never descriptors of ours. Read, so that the refusal can be.
+      char byte;
+      recv(client.fd.get(), &byte, sizeof(byte), MSG_DONTWAIT);
+      return {.error = EMFILE};
+    }
+    TakenPacket taken = TakePacket(client.fd.get(), wire::kMaxMessageSize);
+    if (taken.child.valid()) WatchTaker(client.credentials.uid, std::move(taken.child));
+    return taken;
+  }
   Packet packet;
-  const int error = ReceivePacket(clients_.at(id).fd.get(), wire::kMaxMessageSize, &packet);
+  TakenPacket plain;
+  plain.error = ReceivePacket(client.fd.get(), wire::kMaxMessageSize, &packet);
+  plain.bytes = std::move(packet.bytes);
+  return plain;
+}
+
+bool ClientServer::ReadOne(ClientId id) {
+  TakenPacket packet = Receive(clients_.at(id));
+  const int error = packet.error;
   if (error == EAGAIN) return false;
+  if (error == EMFILE) {
+    Reject(id, EMFILE, "descriptors that this user sent before are not closed yet: close(2) waits for their owner");
+    return false;
+  }
   if (error == EMSGSIZE) {
     Reject(id, EPROTO, absl::StrCat("a packet of more than ", wire::kMaxMessageSize, " bytes"));
     return false;
@@ -120,7 +163,7 @@ bool ClientServer::ReadOne(ClientId id) {
     Reject(id, EPROTO, "a message while a question waits for its answer");
     return false;
   }
-  if (packet.extra_fds != 0) {
+  if (packet.descriptors > 1) {
     Reject(id, EPROTO, "more than one descriptor in a packet");
     return false;
   }
@@ -129,13 +172,13 @@ bool ClientServer::ReadOne(ClientId id) {
     Reject(id, EPROTO, std::string(message.status().message()));
     return false;
   }
-  Handle(id, *std::move(message), std::move(packet.fd));
+  Handle(id, *std::move(message), std::move(packet));
   return clients_.contains(id);
 }
 
-void ClientServer::Handle(ClientId id, wire::Message message, UniqueFd fd) {
+void ClientServer::Handle(ClientId id, wire::Message message, TakenPacket packet) {
   const bool takes_fd = std::holds_alternative<wire::Listener>(message);
-  if (takes_fd != fd.valid()) {
+  if (takes_fd != (packet.descriptors == 1)) {
     return Reject(id, EPROTO, takes_fd ? "a Listener without a descriptor" : "a descriptor where none belongs");
   }
   const bool needs_hello = takes_fd || std::holds_alternative<wire::Claim>(message) ||
@@ -145,7 +188,7 @@ void ClientServer::Handle(ClientId id, wire::Message message, UniqueFd fd) {
   std::visit(Overloaded{
                  [&](const wire::Hello& hello) { HandleHello(id, hello); },
                  [&](const wire::Claim& claim) { Reply(id, registry_.Claim(*clients_.at(id).session, claim)); },
-                 [&](const wire::Listener& listener) { HandleListener(id, listener, std::move(fd)); },
+                 [&](const wire::Listener& listener) { HandleListener(id, listener, std::move(packet)); },
                  [&](const wire::Opened& opened) { HandleOpened(id, opened); },
                  [&](const wire::Counters& counters) { registry_.Count(*clients_.at(id).session, counters); },
                  [&](const wire::StatusRequest& request) { Ask(id, request); },
@@ -180,10 +223,10 @@ void ClientServer::DropSessions(const std::vector<Registry::SessionId>& sessions
   }
 }
 
-void ClientServer::HandleListener(ClientId id, const wire::Listener& listener, UniqueFd fd) {
-  const Refusal refusal = registry_.AddListener(*clients_.at(id).session, listener, ReadSocket(fd.get()), fd.get());
+void ClientServer::HandleListener(ClientId id, const wire::Listener& listener, TakenPacket packet) {
+  const Refusal refusal = registry_.AddListener(*clients_.at(id).session, listener, packet.report, packet.socket.get());
   // Before the answer: the service must not find a second owner of its socket.
-  fd.reset();
+  packet.socket.reset();
   Reply(id, refusal);
 }
 

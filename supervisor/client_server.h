@@ -8,11 +8,12 @@
 //   It is free to ask for status at any time, to say Hello once, and to claim and show listeners after that. Whatever
 //   breaks these rules is answered with a Result and the end of the connection; a refusal is answered with a Result
 //   alone.
-// TRUST    Every local user may connect, every byte is hostile.
+// TRUST    Every local user may connect, every byte is hostile, and so is every descriptor: descriptor_taker.
 // LIMITS   kMaxMessageSize per packet; one fd per packet; clients per user (root is free); kMaxQueuedPackets answers
 //          that do not fit into the socket's buffer, then the client is dropped; one question per client, and none
 //          before it has read every answer, so that one document per client is in flight; kPacketsPerTurn packets of
-//          one client, then the next one's.
+//          one client, then the next one's; kMaxTakers children per user, and kMaxTakersInAll, that have not come back
+//          from closing what he sent: then he can send no descriptor (root is free).
 // THREADS  Thread-compatible; all callbacks run in the event loop.
 // Tested by tests/netns/supervisor_test.cc.
 #ifndef FORCEBIND_SUPERVISOR_CLIENT_SERVER_H_
@@ -30,6 +31,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "core/grants.h"
+#include "supervisor/descriptor_taker.h"
 #include "supervisor/event_loop.h"
 #include "supervisor/question_queue.h"
 #include "supervisor/registry.h"
@@ -82,10 +84,14 @@ class ClientServer {
   // False when the client is gone.
   bool ReadOne(ClientId id);
   bool Flush(ClientId id);
-  void Handle(ClientId id, wire::Message message, UniqueFd fd);
+  // Plain packets have no descriptors.
+  TakenPacket Receive(const Client& client);
+  bool MaySendDescriptors(uid_t uid) const;
+  void WatchTaker(uid_t uid, UniqueFd child);
+  void Handle(ClientId id, wire::Message message, TakenPacket packet);
   void HandleHello(ClientId id, const wire::Hello& hello);
   void DropSessions(const std::vector<Registry::SessionId>& sessions);
-  void HandleListener(ClientId id, const wire::Listener& listener, UniqueFd fd);
+  void HandleListener(ClientId id, const wire::Listener& listener, TakenPacket packet);
   void HandleOpened(ClientId id, const wire::Opened& opened);
   void Ask(ClientId id, const std::variant<wire::StatusRequest, wire::ExplainRequest>& request);
   // Answers one question.
@@ -109,6 +115,8 @@ class ClientServer {
   ClientId next_ = 1;
   std::map<ClientId, Client> clients_;
   absl::flat_hash_map<uid_t, uint32_t> per_user_;
+  // Children that close what a user sent, by the descriptor that tells their end.
+  std::map<int, std::pair<uid_t, UniqueFd>> takers_;
   uint64_t refused_ = 0;
 };
 

@@ -28,6 +28,7 @@ int Fail(const absl::Status& status) {
 
 absl::StatusOr<UniqueFd> BlockSignals() {
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGCHLD, SIG_IGN);  // nobody waits for the children of supervisor/descriptor_taker
   sigset_t stopping;
   sigemptyset(&stopping);
   sigaddset(&stopping, SIGTERM);
