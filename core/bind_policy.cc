@@ -24,10 +24,6 @@
 namespace forcebind {
 namespace {
 
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
-
 // A sockaddr_in6 without its scope id, as of RFC 2133 (SIN6_LEN_RFC2133 in the kernel).
 constexpr size_t kShortestIpv6 = offsetof(sockaddr_in6, sin6_scope_id);
 

@@ -183,7 +183,8 @@ class Walk {
   }
 
   void Program(const char* stage) {
-    if (dispatch_.group != nullptr && !exact_.best.empty() && stage[0] == 'B') {
+    const bool acts = dispatch_.group != nullptr || dispatch_.refuses();
+    if (acts && !exact_.best.empty() && stage[0] == 'B') {
       return Add(stage, DescribeRoute(dispatch_), "yields: somebody listens on exactly this address, see C");
     }
     if (dispatch_.taker()) {

@@ -28,7 +28,6 @@
 namespace forcebind {
 namespace {
 
-constexpr int kMptcp = 262;  // IPPROTO_MPTCP
 constexpr size_t kMaxNumberFile = 64;
 
 int NumberIn(const char* path, int fallback) {
@@ -128,7 +127,7 @@ void GatherRunFacts(DoctorFacts* facts) {
 }
 
 void GatherPublishingFacts(DoctorFacts* facts) {
-  facts->mptcp = TrySocket(AF_INET, SOCK_STREAM, kMptcp);
+  facts->mptcp = TrySocket(AF_INET, SOCK_STREAM, IPPROTO_MPTCP);
   facts->cgroup2 = FindCgroup2();
   facts->bpffs = IsBpffs("/sys/fs/bpf");
   facts->bpf_lookup = TryBpf(BPF_PROG_TYPE_SK_LOOKUP, BPF_SK_LOOKUP);

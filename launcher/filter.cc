@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -22,10 +23,7 @@ namespace forcebind {
 namespace {
 
 constexpr unsigned kSmallFamilies = 64;
-constexpr unsigned kMptcpProtocol = 262;  // IPPROTO_MPTCP
-constexpr uint64_t kIntMask =
-    UINT32_MAX;  // an int argument's upper half is ignored by the kernel, so it is by the filter
-
+constexpr uint64_t kIntMask = UINT32_MAX;  // of an int argument: the kernel ignores the upper half
 constexpr uint64_t kSocketTypeMask = 0xf;  // SOCK_TYPE_MASK of include/linux/net.h: the rest is flags
 
 using Context = std::unique_ptr<void, decltype(&seccomp_release)>;
@@ -79,7 +77,7 @@ Comparisons ComparisonsFor(Condition condition, const FilterOptions& options) {
       }
       return all;
     case Condition::kMptcp:
-      if (options.deny_mptcp) all.push_back({Compare(2, SCMP_CMP_MASKED_EQ, kIntMask, kMptcpProtocol)});
+      if (options.deny_mptcp) all.push_back({Compare(2, SCMP_CMP_MASKED_EQ, kIntMask, IPPROTO_MPTCP)});
       return all;
     case Condition::kNewListener:
       return {{Compare(1, SCMP_CMP_MASKED_EQ, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_FILTER_FLAG_NEW_LISTENER)}};

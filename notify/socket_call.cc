@@ -4,6 +4,7 @@
 // The socket is made as the task itself, since it belongs to the user who makes it and some need a capability, and then
 // put into the task's table. Of a socketpair SO_PEERCRED names another process id, and the task's user and group.
 #include <errno.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -15,7 +16,6 @@
 namespace forcebind {
 namespace {
 
-constexpr int kMptcp = 262;     // IPPROTO_MPTCP
 constexpr int kTypeMask = 0xf;  // SOCK_TYPE_MASK: the rest is flags
 
 struct Pair {
@@ -88,7 +88,7 @@ int CallHandler::CheckFamily(const Call& call) const {
   const int family = old_packet ? AF_PACKET : call.family;
   if (std::find(policy_.families.begin(), policy_.families.end(), family) == policy_.families.end())
     return EAFNOSUPPORT;
-  return deny_mptcp_ && call.kind == CallKind::kSocket && call.protocol == kMptcp ? EPROTONOSUPPORT : 0;
+  return deny_mptcp_ && call.kind == CallKind::kSocket && call.protocol == IPPROTO_MPTCP ? EPROTONOSUPPORT : 0;
 }
 
 CallHandler::Outcome CallHandler::MakeSocket(const Subject& subject) {

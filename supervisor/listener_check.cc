@@ -10,10 +10,6 @@
 #include "absl/strings/str_cat.h"
 #include "sys/netns.h"
 
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
-
 namespace forcebind {
 namespace {
 

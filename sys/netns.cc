@@ -7,10 +7,6 @@
 #include "sys/errno_status.h"
 #include "sys/unique_fd.h"
 
-#ifndef SO_NETNS_COOKIE
-#define SO_NETNS_COOKIE 71
-#endif
-
 namespace forcebind {
 
 uint64_t SocketNetnsCookie(int socket) {

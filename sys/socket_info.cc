@@ -5,10 +5,6 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 
-#ifndef SO_COOKIE
-#define SO_COOKIE 57
-#endif
-
 namespace forcebind {
 
 int IntOption(int socket, int level, int option, int fallback) {

@@ -15,10 +15,6 @@
 #include "absl/strings/str_cat.h"
 #include "sys/errno_status.h"
 
-#ifndef IPPROTO_MPTCP
-#define IPPROTO_MPTCP 262
-#endif
-
 namespace forcebind {
 namespace {
 

@@ -109,6 +109,10 @@ TEST(Explain, AGoneServiceFallsThroughOrRefuses) {
   ASSERT_TRUE(explanation.winner.has_value());
   EXPECT_TRUE(explanation.winner->refused);
   EXPECT_THAT(explanation.text, HasSubstr("dropped"));
+  facts.groups.clear();  // its number is all that is left
+  EXPECT_TRUE(Explain(facts).winner->refused);
+  facts.sockets.push_back(V4("192.0.2.7:80", "by hand"));
+  EXPECT_EQ(WinnerOf(facts), "C by hand");
 }
 
 TEST(Explain, AnIpv4ListenerBeatsADualStackOneOnIpv4) {

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// newer_kernel: names of the kernel's interface that are newer than Debian 12's headers. What a kernel lacks it refuses
+// with EINVAL.
+#ifndef FORCEBIND_SYS_NEWER_KERNEL_H_
+#define FORCEBIND_SYS_NEWER_KERNEL_H_
+
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <sys/ioctl.h>
+
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS  // Linux 6.6
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#endif
+#ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP  // Linux 6.6
+#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
+#endif
+#ifndef PIDFD_THREAD  // Linux 6.9
+#define PIDFD_THREAD O_EXCL
+#endif
+
+#endif  // FORCEBIND_SYS_NEWER_KERNEL_H_
