@@ -2,12 +2,13 @@
 #include "supervisor/descriptor_taker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/time.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <type_traits>
 #include <utility>
 
@@ -16,7 +17,7 @@
 namespace forcebind {
 namespace {
 
-constexpr time_t kAnswerSeconds = 5;
+constexpr std::chrono::seconds kAnswerTime(5);
 constexpr int kMaxDescriptors = 253;  // SCM_MAX_FD, unix(7)
 
 // In the child.
@@ -75,11 +76,26 @@ Answer ReceiveAll(size_t max_size, std::vector<uint8_t>* answer) {
   _exit(0);
 }
 
+// 0 when there is something to read; signals do not lengthen the wait.
+int AwaitUntil(std::chrono::steady_clock::time_point end, int fd) {
+  pollfd ready = {.fd = fd, .events = POLLIN, .revents = 0};
+  while (true) {
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now()).count();
+    const int count = left > 0 ? poll(&ready, 1, static_cast<int>(left)) : 0;
+    if (count > 0) return 0;
+    if (count == 0) return ETIMEDOUT;
+    if (errno != EINTR) return errno;
+  }
+}
+
 void ReadAnswer(int child, size_t max_size, TakenPacket* taken) {
+  const auto end = std::chrono::steady_clock::now() + kAnswerTime;
   Packet packet, done;
-  taken->error = ReceivePacket(child, sizeof(Answer) + max_size, &packet);
+  taken->error = AwaitUntil(end, child);
+  if (taken->error == 0) taken->error = ReceivePacket(child, sizeof(Answer) + max_size, &packet);
+  if (taken->error == 0) taken->error = AwaitUntil(end, child);
   if (taken->error == 0) taken->error = ReceivePacket(child, 1, &done);
-  if (taken->error == EAGAIN) taken->error = ETIMEDOUT;
   if (taken->error == 0 && (packet.bytes.size() < sizeof(Answer) || done.bytes.empty())) taken->error = EIO;
   if (taken->error != 0) return;
   Answer answer;
@@ -110,8 +126,6 @@ TakenPacket TakePacket(int socket, size_t max_size) {
     return taken;
   }
   UniqueFd own(ends[0]), childs(ends[1]);
-  const timeval limit = {.tv_sec = kAnswerSeconds, .tv_usec = 0};
-  setsockopt(own.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
   const pid_t pid = fork();
   if (pid == 0) RunChild(socket, childs.get(), max_size);
   childs.reset();

@@ -2,7 +2,9 @@
 #include "supervisor/event_loop.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/epoll.h>
+#include <sys/time.h>
 
 #include <utility>
 
@@ -11,12 +13,41 @@
 
 namespace forcebind {
 namespace {
+
 constexpr int kMaxEvents = 64;
+constexpr suseconds_t kAlarmMilliseconds = 100;
+
+void IgnoreAlarm(int) {}
+
+// A handler, since a signal that is ignored ends nothing.
+int CatchAlarms() {
+  struct sigaction action = {};
+  action.sa_handler = IgnoreAlarm;
+  action.sa_flags = SA_RESTART;
+  return sigaction(SIGALRM, &action, nullptr);
 }
+
+class Alarms {
+ public:
+  Alarms() { Set(kAlarmMilliseconds * 1000); }
+  ~Alarms() { Set(0); }
+  Alarms(const Alarms&) = delete;
+  Alarms& operator=(const Alarms&) = delete;
+
+ private:
+  static void Set(suseconds_t every) {
+    const itimerval timer = {.it_interval = {.tv_sec = 0, .tv_usec = every},
+                             .it_value = {.tv_sec = 0, .tv_usec = every}};
+    setitimer(ITIMER_REAL, &timer, nullptr);
+  }
+};
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<EventLoop>> EventLoop::Create() {
   UniqueFd epoll(epoll_create1(EPOLL_CLOEXEC));
   if (!epoll.valid()) return ErrnoStatus(errno, "epoll_create1");
+  if (CatchAlarms() != 0) return ErrnoStatus(errno, "catch SIGALRM");
   return std::unique_ptr<EventLoop>(new EventLoop(std::move(epoll)));
 }
 
@@ -47,6 +78,7 @@ absl::Status EventLoop::RunOnce(int timeout_ms) {
   epoll_event events[kMaxEvents];
   const int count = epoll_wait(epoll_.get(), events, kMaxEvents, timeout_ms);
   if (count < 0) return errno == EINTR ? absl::OkStatus() : ErrnoStatus(errno, "epoll_wait");
+  const Alarms alarms;
   for (int i = 0; i < count && !stopped_; ++i) {
     auto found = entries_.find(events[i].data.u64);
     if (found == entries_.end()) continue;

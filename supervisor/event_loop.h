@@ -2,7 +2,10 @@
 // event_loop: one thread waits for everything. A callback belongs to a descriptor until Remove(); it may add and remove
 // any, itself included.
 //
-// THREADS  Thread-compatible.
+// While callbacks run, a SIGALRM every kAlarmMilliseconds ends what the kernel lets a signal end: the close of a socket
+// with SO_LINGER (socket(7)), which a hostile client can leave to us by sending it and closing its own.
+//
+// THREADS  Thread-compatible. Has the process's SIGALRM and ITIMER_REAL.
 // Tested by tests/unit/supervisor/startup_test.cc.
 #ifndef FORCEBIND_SUPERVISOR_EVENT_LOOP_H_
 #define FORCEBIND_SUPERVISOR_EVENT_LOOP_H_

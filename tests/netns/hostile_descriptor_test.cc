@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Descriptors that a client sends to do harm: a file whose close asks a program that does not answer.
+// Descriptors that a client sends to do harm: a file whose close asks a program that does not answer, a socket that
+// lingers.
 #include <errno.h>
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/fuse.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -17,10 +22,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "sys/small_file.h"
+#include "sys/unix_channel.h"
 #include "tests/netns/supervisor_fixture.h"
 
 namespace forcebind {
 namespace {
+
+using ::testing::HasSubstr;
 
 // A file system that is one file. Whoever closes the file waits for this object's end, also in an exec. See fuse(4).
 class FileThatNeverCloses {
@@ -136,6 +144,44 @@ TEST_F(HostileDescriptorTest, AsAListenerItIsNoSocket) {
   ASSERT_TRUE(web.Hello(HelloOf("web", {80})).has_value());
   EXPECT_EQ(web.Listener(Published(), file.fd()), ENOTSOCK);
   EXPECT_TRUE(Status().is_object());
+}
+
+// A connected socket whose last close waits an hour for the peer to take what was sent.
+UniqueFd LingeringSocket(const UniqueFd& listener, const Endpoint& endpoint, UniqueFd* peer) {
+  UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in address = {.sin_family = AF_INET,
+                         .sin_port = htons(endpoint.port),
+                         .sin_addr = {htonl(endpoint.address.v4())},
+                         .sin_zero = {}};
+  if (connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) return UniqueFd();
+  peer->reset(accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  const std::vector<char> data(65536);
+  while (send(fd.get(), data.data(), data.size(), MSG_DONTWAIT) > 0) {
+  }
+  const linger hour = {.l_onoff = 1, .l_linger = 3600};
+  setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &hour, sizeof(hour));
+  return fd;
+}
+
+TEST_F(HostileDescriptorTest, ASocketThatLingersHoldsNobodyUp) {
+  const Endpoint endpoint = E("127.0.0.1:8080");
+  const UniqueFd listener = ListenOn(endpoint);
+  UniqueFd peer;
+  UniqueFd lingering = LingeringSocket(listener, endpoint, &peer);
+  ASSERT_TRUE(lingering.valid() && peer.valid());
+  // The status socket's server asks for no descriptors: the kernel closes them in its name.
+  const UniqueFd http(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = {}};
+  const std::string path =
+      absl::StrCat(supervisor_->socket_path().substr(0, supervisor_->socket_path().rfind('/')), "/status.sock");
+  ASSERT_LT(path.size(), sizeof(address.sun_path));
+  memcpy(address.sun_path, path.c_str(), path.size());
+  ASSERT_EQ(connect(http.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+  const std::string head = "GET /";
+  ASSERT_EQ(SendPacket(http.get(), std::vector<uint8_t>(head.begin(), head.end()), lingering.get()), 0);
+  lingering.reset();
+  EXPECT_TRUE(Status().is_object());
+  EXPECT_THAT(supervisor_->Get("/v1/services"), HasSubstr("200 OK"));
 }
 
 // Descriptors that close at once are not held against anybody, however many there are.
