@@ -17,7 +17,7 @@
 namespace forcebind {
 namespace {
 
-constexpr std::chrono::seconds kAnswerTime(5);
+constexpr std::chrono::seconds kAnswerTime(2);
 constexpr int kMaxDescriptors = 253;  // SCM_MAX_FD, unix(7)
 
 // In the child.

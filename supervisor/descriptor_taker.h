@@ -10,7 +10,7 @@
 //   IPv4 or IPv6 socket, that one, whose close asks nobody, and closes the rest. A child that does not come back from
 //   that stays behind alone.
 // TRUST    The client is hostile. The child is what may come to harm.
-// LIMITS   A child that does not answer within five seconds is left alone, and its packet is lost.
+// LIMITS   A child that does not answer within two seconds is left alone, and its packet is lost.
 // THREADS  Thread-compatible. REQUIRES: this process has one thread, and SIGCHLD is ignored.
 // Tested by tests/netns/hostile_descriptor_test.cc and tests/netns/supervisor_test.cc.
 #ifndef FORCEBIND_SUPERVISOR_DESCRIPTOR_TAKER_H_

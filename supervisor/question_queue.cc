@@ -18,7 +18,7 @@ QuestionQueue::Question QuestionQueue::Take() {
   auto user = by_user_.upper_bound(last_);
   if (user == by_user_.end()) user = by_user_.begin();
   last_ = user->first;
-  Question question = std::move(user->second.front());
+  const Question question = user->second.front();
   user->second.pop_front();
   if (user->second.empty()) by_user_.erase(user);
   return question;
