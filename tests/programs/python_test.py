@@ -74,13 +74,13 @@ class PythonTest(host.HostTest):
         self.assertEqual(service.output().strip(), "EPROTONOSUPPORT")
 
     def test_answers_over_udp_name_the_address_that_was_asked_as_their_source(self):
-        for v6only, skipped in ((1, ["127.84.3.1", *host.PUBLIC_V4]), (0, [])):
+        for v6only in (1, 0):
             with self.subTest(v6only=v6only):
                 command = ["python3", "-c", PKTINFO, "pktinfo", PORT, v6only]
                 server = self.start("pktinfo", command, publish=[f"udp/{PORT}"])
                 self.wait_for_listener(server, PORT, "udp", server.v6 if v6only else server.v4)
                 for address in server.private + host.PUBLIC:
-                    if address not in skipped:
+                    if ":" in address or not v6only:
                         place = "host" if address in server.private else "client"
                         self.assertEqual(host.ask_udp(address, PORT, place), b"pktinfo", address)
                 self.assert_only_private()
