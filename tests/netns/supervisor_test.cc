@@ -302,6 +302,9 @@ TEST_F(SupervisorTest, OneDocumentPerClientIsInFlight) {
   TestClient greedy = Connect();
   // No third one, which the end of the connection could overtake.
   for (int i = 0; i < 2; ++i) greedy.Send(wire::StatusRequest{});
+  // Whoever reads may ask again: so nothing is read before the supervisor has seen both.
+  pollfd end = {.fd = greedy.fd(), .events = POLLRDHUP, .revents = 0};
+  ASSERT_EQ(poll(&end, 1, 30000), 1);
   int documents = 0;
   std::optional<wire::Message> answer;
   while ((answer = greedy.Receive()).has_value() && std::holds_alternative<wire::Document>(*answer)) ++documents;
