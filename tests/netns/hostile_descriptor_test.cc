@@ -15,6 +15,7 @@
 #include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -185,8 +186,13 @@ TEST_F(HostileDescriptorTest, ASocketThatLingersHoldsNobodyUp) {
   memcpy(address.sun_path, path.c_str(), path.size());
   ASSERT_EQ(connect(http.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
   const std::string head = "GET /";
+  // The last close is the supervisor's: it receives nothing before ours.
+  int status = 0;
+  ASSERT_EQ(kill(supervisor_->pid(), SIGSTOP), 0);
+  ASSERT_EQ(waitpid(supervisor_->pid(), &status, WUNTRACED), supervisor_->pid());
   ASSERT_EQ(SendPacket(http.get(), std::vector<uint8_t>(head.begin(), head.end()), lingering.get()), 0);
   lingering.reset();
+  ASSERT_EQ(kill(supervisor_->pid(), SIGCONT), 0);
   EXPECT_TRUE(Status().is_object());
   EXPECT_THAT(supervisor_->Get("/v1/services"), HasSubstr("200 OK"));
 }
