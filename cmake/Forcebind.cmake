@@ -85,7 +85,6 @@ function(fb_test name)
   target_link_libraries(${name} PRIVATE fb_base ${arg_USES} GTest::gmock GTest::gtest_main)
   target_precompile_headers(${name} REUSE_FROM fb_test_headers)
   set_target_properties(${name} PROPERTIES UNITY_BUILD OFF) # tests use the same few names
-  target_compile_definitions(${name} PRIVATE FORCEBIND_BIN_DIR="${PROJECT_BINARY_DIR}/bin")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   include(GoogleTest)
   gtest_discover_tests(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT} DISCOVERY_TIMEOUT 60)

@@ -15,6 +15,7 @@
 #include <map>
 
 #include "absl/strings/str_cat.h"
+#include "build_paths.h"
 #include "sys/sock_diag.h"
 
 namespace forcebind {

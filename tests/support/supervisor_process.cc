@@ -18,6 +18,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "build_paths.h"
 #include "sys/errno_status.h"
 #include "sys/sealed_memfd.h"
 #include "sys/small_file.h"

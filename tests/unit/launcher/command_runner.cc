@@ -15,6 +15,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "build_paths.h"
 #include "sys/sealed_memfd.h"
 #include "sys/unix_channel.h"
 
