@@ -46,14 +46,14 @@ TEST(Callers, ExecutedProgramsAreForced) {
 
 TEST(Callers, DaemonsAreForcedAfterTheirFirstProcessHasLeft) {
   ExpectSame({"daemon", "s=socket inet stream", "bind s 0.0.0.0:8080", "getsockname s", "listen s 5", "tcpstate s",
-              "u=socket unix stream", "bind u unix//mnt/work/a", "stat /mnt/work/a",
+              "u=socket unix stream", "bind u unix//mnt/open/a", "stat /mnt/open/a",
               "fork c=socket inet stream ; "
               "bind c 0.0.0.0:8081"});
 }
 
 TEST(Callers, DaemonsOfOtherUsersAreForced) {
   ExpectSame({"daemon", "setgid 1234", "setuid 4321", "s=socket inet stream", "bind s 0.0.0.0:8080", "getsockname s",
-              "listen s 5", "u=socket unix stream", "bind u unix//mnt/work/a", "stat /mnt/work/a"});
+              "listen s 5", "u=socket unix stream", "bind u unix//mnt/open/a", "stat /mnt/open/a"});
 }
 
 TEST(Callers, OrdinaryUsersDaemonsAreForced) {
@@ -98,7 +98,7 @@ TEST_P(Program, IsForced) {
               "listen u 5", "getsockname u", "v=socket inet stream", "bind v 198.18.5.5:80", "bind v bad",
               "bind v 0.0.0.0:8080 len=15", "bind v 0.0.0.0:8080", "bind 77 0.0.0.0:8080"},
              setting);
-  ExpectSame({"u=socket unix stream", "bind u unix//mnt/work/a", "stat /mnt/work/a", "listen u 5",
+  ExpectSame({"u=socket unix stream", "bind u unix//mnt/open/a", "stat /mnt/open/a", "listen u 5",
               "n=socket netlink raw", "bind n netlink/0/0", "getsockname n", "p=socketpair unix stream",
               "thread w=socket inet stream ; bind w 127.0.0.1:8082 ; listen w 5",
               "fork x=socket inet dgram ; bind x 192.0.2.7:5353 ; getsockname x"},

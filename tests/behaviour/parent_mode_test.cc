@@ -154,7 +154,7 @@ TEST(ParentMode, ServiceHasTheSignalsThatTheCallerLeft) {
 
 TEST(ParentMode, ExitStatusIsTheServices) {
   ScopeHost host("1");
-  std::ofstream("/mnt/work/text") << "text\n";
+  std::ofstream("/mnt/open/text") << "text\n";
   const struct {
     Words command;
     int status;
@@ -163,8 +163,8 @@ TEST(ParentMode, ExitStatusIsTheServices) {
                 {{kProbe, "raise 15"}, -SIGTERM},
                 {{kProbe, "raise 9"}, -SIGKILL},
                 {{kProbe, "raise 11"}, -SIGSEGV},
-                {{"/mnt/work/text"}, 126},
-                {{"/mnt/work/none"}, 127}};
+                {{"/mnt/open/text"}, 126},
+                {{"/mnt/open/none"}, 127}};
   for (const auto& one : kCases) {
     EXPECT_EQ(RunChild(Forced(one.command), &BecomeOrdinaryUser).status, one.status) << one.command.back();
   }

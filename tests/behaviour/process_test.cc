@@ -138,7 +138,7 @@ void BecomeUnusual() {
   sigprocmask(SIG_BLOCK, &blocked, nullptr);
   const rlimit files = {300, 400}, none = {0, 0}, stack = {4 << 20, 8 << 20};
   if (setrlimit(RLIMIT_NOFILE, &files) != 0 || setrlimit(RLIMIT_CORE, &none) != 0 ||
-      setrlimit(RLIMIT_STACK, &stack) != 0 || setpriority(PRIO_PROCESS, 0, 5) != 0 || chdir("/mnt/work") != 0) {
+      setrlimit(RLIMIT_STACK, &stack) != 0 || setpriority(PRIO_PROCESS, 0, 5) != 0 || chdir("/mnt/open") != 0) {
     _exit(94);
   }
   open("/dev/null", O_RDONLY);
@@ -213,9 +213,9 @@ TEST(Process, HasNoChildOfForcebind) {
 TEST(Process, IgnoredSigchldDisturbsNoBind) {
   ServiceHost host;
   const auto ignore = [] { signal(SIGCHLD, SIG_IGN); };
-  const Words script = {kProbe, "setuid 4321", "u=socket unix stream", "bind u unix//mnt/work/a", "stat /mnt/work/a"};
+  const Words script = {kProbe, "setuid 4321", "u=socket unix stream", "bind u unix//mnt/open/a", "stat /mnt/open/a"};
   const ChildResult forced = RunChild(Forced(script), ignore);
-  EXPECT_THAT(forced.output, HasSubstr("bind u unix//mnt/work/a -> 0\n"));
+  EXPECT_THAT(forced.output, HasSubstr("bind u unix//mnt/open/a -> 0\n"));
   EXPECT_THAT(forced.output, HasSubstr(" uid 4321 "));
 }
 
@@ -272,15 +272,15 @@ TEST(Process, CommandMayBeginWithAHyphenAfterTwo) {
 
 TEST(Process, CommandThatCannotBeExecutedEndsAsWithEnv) {
   ServiceHost host;
-  std::ofstream("/mnt/work/text") << "text\n";
-  for (const char* const command : {"/mnt/work", "/mnt/work/text", "/mnt/work/none", "no-such-program-anywhere"}) {
+  std::ofstream("/mnt/open/text") << "text\n";
+  for (const char* const command : {"/mnt/open", "/mnt/open/text", "/mnt/open/none", "no-such-program-anywhere"}) {
     const ChildResult native = RunChild({"env", command});
     const ChildResult forced = RunChild(Forced({command}));
     EXPECT_EQ(native.status, forced.status) << command;
     EXPECT_THAT(forced.errors, HasSubstr(absl::StrCat("forcebind: ", command, ": ")));
   }
-  EXPECT_EQ(RunChild(Forced({"/mnt/work/text"})).status, 126);
-  EXPECT_EQ(RunChild(Forced({"/mnt/work/none"})).status, 127);
+  EXPECT_EQ(RunChild(Forced({"/mnt/open/text"})).status, 126);
+  EXPECT_EQ(RunChild(Forced({"/mnt/open/none"})).status, 127);
 }
 
 TEST(Process, ForcebindInForcebindSaysThatOneIsThere) {
@@ -402,7 +402,7 @@ TEST(Process, WithoutItsCompanionNothingIsBoundAndListenersGoOn) {
   ChildProcess child(
       Forced({kProbe, "s=socket inet stream", "bind s 0.0.0.0:8080", "listen s 5", "t=socket inet stream",
               "bind t 0.0.0.0:8081", "hold", "u=socket inet stream", "bind u 0.0.0.0:8082", "listen t 5", "listen u 5",
-              "x=socket unix stream", "bind x unix//mnt/work/x", "filter listener", "hold"}));
+              "x=socket unix stream", "bind x unix//mnt/open/x", "filter listener", "hold"}));
   ASSERT_TRUE(child.ReadUntil("holding\n"));
   const Companion companion(child);
   companion.Kill();
@@ -412,7 +412,7 @@ TEST(Process, WithoutItsCompanionNothingIsBoundAndListenersGoOn) {
   const std::string& text = child.ReadAll();
   for (const char* const line :
        {"bind u 0.0.0.0:8082 -> -1 ENOSYS\n", "listen t 5 -> -1 ENOSYS\n", "listen u 5 -> -1 ENOSYS\n",
-        "bind x unix//mnt/work/x -> -1 ENOSYS\n", "filter listener -> -1 EBUSY\n"}) {
+        "bind x unix//mnt/open/x -> -1 ENOSYS\n", "filter listener -> -1 EBUSY\n"}) {
     EXPECT_THAT(text, HasSubstr(line));
   }
   EXPECT_EQ(child.Wait(), 0);

@@ -69,7 +69,7 @@ ServiceHost::ServiceHost() {
   const std::map<std::string, UniqueFd> programs = OpenPrograms();
   if (mount("none", "/mnt", "tmpfs", 0, "mode=0755") != 0) Die("mount a tmpfs at /mnt");
   MakeDirectory("/mnt/bin", 0755);
-  MakeDirectory("/mnt/work", 0777);
+  MakeDirectory("/mnt/open", 0777);
   MakeDirectory("/mnt/closed", 0755);
   for (const auto& [name, fd] : programs) MountProgram(name, fd.get());
 }

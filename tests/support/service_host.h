@@ -3,7 +3,7 @@
 // user can execute them, and directories for the files that they make. What is below /mnt is this host's alone:
 //
 //   /mnt/bin    forcebind, probe, probe_static, probe_32
-//   /mnt/work   writable for everybody
+//   /mnt/open   writable for everybody
 //   /mnt/closed writable for root only
 #ifndef FORCEBIND_TESTS_SUPPORT_SERVICE_HOST_H_
 #define FORCEBIND_TESTS_SUPPORT_SERVICE_HOST_H_
