@@ -75,9 +75,9 @@ target_link_libraries(fb_test_headers PRIVATE fb_base fb_absl GTest::gmock)
 target_precompile_headers(fb_test_headers PRIVATE
   <gmock/gmock.h> <gtest/gtest.h> <absl/status/statusor.h> <absl/strings/str_cat.h>)
 
-# fb_test(NAME LABEL unit|netns|root SOURCES … USES …): a GoogleTest program; each case is a ctest of its own, with the label.
+# fb_test(NAME LABEL unit|netns|root|vm… SOURCES … USES …): a GoogleTest program; each case is a ctest of its own, with the labels.
 function(fb_test name)
-  cmake_parse_arguments(arg "" "LABEL;TIMEOUT" "SOURCES;USES" ${ARGN})
+  cmake_parse_arguments(arg "" "TIMEOUT" "LABEL;SOURCES;USES" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 60)
   endif()
@@ -87,5 +87,12 @@ function(fb_test name)
   set_target_properties(${name} PROPERTIES UNITY_BUILD OFF) # tests use the same few names
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   include(GoogleTest)
-  gtest_discover_tests(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT} DISCOVERY_TIMEOUT 60)
+  gtest_discover_tests(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} DISCOVERY_TIMEOUT 60)
+  # Properties that are lists cannot be given above.
+  file(CONFIGURE OUTPUT ${name}_labels.cmake CONTENT [[
+if(@name@_TESTS)
+  set_tests_properties(${@name@_TESTS} PROPERTIES LABELS "@arg_LABEL@")
+endif()
+]] @ONLY)
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${CMAKE_CURRENT_BINARY_DIR}/${name}_labels.cmake)
 endfunction()
