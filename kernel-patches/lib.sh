@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# lib.sh: what the scripts of kernel-patches/ share: where a version's source comes from, and its patches. It is sourced by
+# them, with `set -euo pipefail` in force.
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../script/lib.sh"
+
+here=$repo/kernel-patches
+
+# choose_version VERSION: sets version, package, source_version and patches. VERSION is a directory beside this file: a
+# version of Linux, or that and a dash and what is special about the series.
+choose_version() {
+  version=$1
+  [[ -n $version && $version != */* && -f $here/$version/0000-cover-letter.patch ]] ||
+    die "there is no series \"$version\"; there are: $(cd "$here" && echo [0-9]*)"
+  package=linux-source-${version%%-*}
+  "$repo/script/install-deps" kernel >&2
+  source_version=$(apt-cache policy "$package" | awk '$1 == "Candidate:" { print $2 }')
+  [[ -n $source_version && $source_version != "(none)" ]] ||
+    die "apt knows no package $package: is a source of Debian 12 security updates in /etc/apt?"
+  mapfile -t patches < <(find "$here/$version" -name '0*.patch' ! -name '0000-*' | sort)
+}
+
+# unpack_source DIRECTORY: makes it, with the source of $package in it.
+unpack_source() {
+  local download
+  download=$(mktemp -d "$cache/kernel-download.XXXXXX")
+  (cd "$download" && quietly "fetching $package $source_version" apt-get -o APT::Sandbox::User=root download "$package=$source_version")
+  quietly "unpacking $package" dpkg-deb -x "$download/$package"_*.deb "$download/package"
+  mkdir "$1"
+  quietly "unpacking the source" tar --strip-components=1 -C "$1" -xJf "$download/package/usr/src/$package.tar.xz"
+  rm -rf "$download"
+}
