@@ -11,8 +11,8 @@
 #include "absl/strings/str_cat.h"
 #include "bench/rows.h"
 #include "bench/series.h"
+#include "supervisor/bpf_backend.h"
 #include "supervisor/bpf_test_run.h"
-#include "supervisor/hook_b.h"
 #include "sys/errno_status.h"
 #include "sys/sockaddr.h"
 #include "sys/unique_fd.h"
@@ -33,9 +33,9 @@ absl::StatusOr<UniqueFd> PrivateListener() {
   return fd;
 }
 
-absl::StatusOr<std::unique_ptr<HookB>> Publish(const TestNetwork& network, int listener, uint32_t known) {
-  auto backend =
-      HookB::Create({.bpf_dir = absl::StrCat(network.bpffs(), "/known", known), .cgroup_path = network.cgroup_root()});
+absl::StatusOr<std::unique_ptr<BpfBackend>> Publish(const TestNetwork& network, int listener, uint32_t known) {
+  auto backend = BpfBackend::Create(
+      {.bpf_dir = absl::StrCat(network.bpffs(), "/known", known), .cgroup_path = network.cgroup_root()});
   if (!backend.ok()) return backend.status();
   auto group = (*backend)->NewGroup();
   if (!group.ok()) return group.status();
@@ -48,7 +48,7 @@ absl::StatusOr<std::unique_ptr<HookB>> Publish(const TestNetwork& network, int l
 }
 
 // What a connection from 192.0.2.100 to that port of 192.0.2.7 costs the program. The kernel says whole nanoseconds.
-absl::StatusOr<std::vector<double>> RunMany(const HookB& backend, uint16_t port) {
+absl::StatusOr<std::vector<double>> RunMany(const BpfBackend& backend, uint16_t port) {
   const LookupQuestion question = {.local = {IpAddress::V4(0xc0000207), port},
                                    .remote = {IpAddress::V4(0xc0000264), 40000}};
   std::vector<double> samples;
@@ -65,7 +65,7 @@ absl::StatusOr<std::vector<double>> RunMany(const HookB& backend, uint16_t port)
 absl::Status LookupRows(const Setting& setting, Report* report) {
   auto listener = PrivateListener();
   if (!listener.ok()) return listener.status();
-  std::vector<std::unique_ptr<HookB>> backends;
+  std::vector<std::unique_ptr<BpfBackend>> backends;
   std::vector<Contestant> contestants;
   for (const uint32_t known : {1, 1000, 100000}) {
     auto backend = Publish(setting.network, listener->get(), known);

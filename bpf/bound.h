@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * bound.h: what is to be done when a socket has got its address and port: the guard's second half, then the tracking of
- * UDP sockets.
+ * UDP sockets; and when it goes. Included after track.h or track_none.h.
  *
  * The guard sees what bind() asks for. Who asks for port 0 may still get a published port: by chance, by asking often
  * enough, or by IP_LOCAL_PORT_RANGE. The kernel never gives out a port that a listener on the wildcard holds, so such a
@@ -13,17 +13,11 @@
 #ifndef FORCEBIND_BPF_BOUND_H_
 #define FORCEBIND_BPF_BOUND_H_
 
+#include "address.h"
 #include "guard.h"
 #include "guarded.h"
 #include "kernel_types.h"
 #include "maps.h"
-#include "track.h"
-
-/* The hook's context is the kernel's struct sock, but post_bind may not read bound_dev_if through it. */
-static __always_inline __u32 fb_bound_device(struct bpf_sock *ctx)
-{
-	return BPF_CORE_READ((struct sock_common *)ctx, skc_bound_dev_if);
-}
 
 static __always_inline bool fb_got_guarded_port(__u64 cookie, const struct fb_exact_key *key)
 {
@@ -39,10 +33,8 @@ static __always_inline int fb_bound(struct bpf_sock *ctx, struct fb_exact_key *k
 
 	if (fb_got_guarded_port(cookie, key))
 		return fb_refuse();
-	if (is_exact && key->protocol == IPPROTO_UDP) {
-		key->ifindex = fb_bound_device(ctx);
-		fb_track_add(cookie, key);
-	}
+	if (is_exact && key->protocol == IPPROTO_UDP)
+		fb_track_bound(ctx, cookie, key);
 	return 1;
 }
 
@@ -77,6 +69,19 @@ int fb_bound6(struct bpf_sock *ctx)
 	is_exact = fb_set_ipv6(key.address, &key.family, ctx->src_ip6[0], ctx->src_ip6[1], ctx->src_ip6[2],
 			       ctx->src_ip6[3]);
 	return fb_bound(ctx, &key, is_exact);
+}
+
+SEC("cgroup/sock_release")
+int fb_udp_release(struct bpf_sock *ctx)
+{
+	__u64 cookie;
+
+	if (ctx->protocol != IPPROTO_UDP || !fb_is_ours(ctx))
+		return 1;
+	cookie = bpf_get_socket_cookie(ctx);
+	fb_track_remove(cookie);
+	bpf_map_delete_elem(&udp_sockets, &cookie);
+	return 1;
 }
 
 #endif /* FORCEBIND_BPF_BOUND_H_ */

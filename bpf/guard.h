@@ -13,10 +13,10 @@
 #ifndef FORCEBIND_BPF_GUARD_H_
 #define FORCEBIND_BPF_GUARD_H_
 
+#include "address.h"
 #include "guarded.h"
 #include "kernel_types.h"
 #include "maps.h"
-#include "track.h"
 
 static __always_inline bool fb_lives(__u32 slot)
 {

@@ -1,54 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * lookup.h: who gets a new connection or datagram: the kernel's early hook (sk_lookup), made to behave as if it stood
- * between the exact and the wildcard lookup.
+ * lookup.h: who gets a new connection or datagram. At the kernel's early hook (hook-b) the program behaves as if it
+ * stood between the exact and the wildcard lookup, where hook D is. Included after track.h or track_none.h.
  *
  * Verdicts, in this order:
  *   1. No route leads from (protocol, address, port), or the longest one leads to nobody: the kernel's own lookup.
- *   2. A socket listens on exactly this address: the kernel's own lookup, which finds it.
+ *   2. A socket listens on exactly this address: the kernel's own lookup, which finds it. At hook D it already has.
  *   3. A socket of the route's group lives: it gets the packet. The kernel then spreads over its SO_REUSEPORT group.
  *   4. None lives: refused if the route says so, else the kernel's own lookup.
- * Connected UDP sockets are found before the hook runs; established TCP connections never come here.
+ * Connected UDP sockets are found before the hook runs; established TCP connections never come here. Every other UDP
+ * socket on the wildcard is asked after the program, also a client's on an ephemeral port: routes are by port, so that
+ * only published ports are taken from it.
  *
  * Tested by tests/conformance/.
  */
 #ifndef FORCEBIND_BPF_LOOKUP_H_
 #define FORCEBIND_BPF_LOOKUP_H_
 
+#include <linux/in.h>
+#include <bpf/bpf_endian.h>
+
 #include "kernel_types.h"
 #include "maps.h"
-
-static __always_inline bool fb_counts(struct fb_exact_key *key)
-{
-	__u32 *count = bpf_map_lookup_elem(&exact, key);
-
-	return count && FB_READ(*count) != 0;
-}
-
-static __always_inline bool fb_counts_either(struct fb_exact_key *key, struct fb_state *st)
-{
-	key->generation = FB_READ(st->generation) & 1;
-	if (fb_counts(key))
-		return true;
-	if (!FB_READ(st->both_generations))
-		return false;
-	key->generation ^= 1;
-	return fb_counts(key);
-}
-
-static __always_inline bool fb_has_exact(struct fb_exact_key *key, __u32 ifindex)
-{
-	struct fb_state *st = bpf_map_lookup_elem(&state, &fb_zero);
-
-	if (!st)
-		return false;
-	if (fb_counts_either(key, st))
-		return true;
-	if (!FB_READ(st->device_bound) || !ifindex)
-		return false;
-	key->ifindex = ifindex;
-	return fb_counts_either(key, st);
-}
 
 static __always_inline void fb_fill_keys(struct bpf_sk_lookup *ctx, struct fb_route_key *route,
 					 struct fb_exact_key *key)

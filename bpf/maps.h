@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* maps.h: the maps, as layout.h describes them. The supervisor pins every one of them under its name. */
+/* maps.h: the maps of every backend, as layout.h describes them. The supervisor pins each under its name. */
 #ifndef FORCEBIND_BPF_MAPS_H_
 #define FORCEBIND_BPF_MAPS_H_
 
@@ -46,20 +46,6 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64); /* a read from user space gives the socket's cookie */
 } sockets SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, FB_MAX_EXACT);
-	__type(key, struct fb_exact_key);
-	__type(value, __u32);
-} exact SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, FB_MAX_EXACT);
-	__type(key, __u64);
-	__type(value, struct fb_exact_key);
-} records SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
@@ -112,6 +98,9 @@ struct {
 	__type(key, __u64);
 	__type(value, struct fb_listener_value);
 } listeners SEC(".maps");
+
+/* Set before loading: the network namespace whose sockets count. */
+const volatile __u64 fb_netns_cookie = 0;
 
 static const __u32 fb_zero = 0;
 

@@ -14,6 +14,7 @@
 #ifndef FORCEBIND_BPF_REPLY_H_
 #define FORCEBIND_BPF_REPLY_H_
 
+#include "address.h"
 #include "kernel_types.h"
 #include "maps.h"
 

@@ -13,8 +13,8 @@
  *           removed  tracepoint inet_sock_set_state, TCP_LISTEN to TCP_CLOSE: close, shutdown, disconnect; inside the
  *                    call
  *     UDP   added    post_bind (bound.h): inside bind(), after the socket is hashed
- *           removed  sock_release: inside the last close(), before it is unhashed; connect(), which makes it deaf
- *                    to everybody but its peer
+ *           removed  sock_release (bound.h): inside the last close(), before it is unhashed; connect(), which makes
+ *                    it deaf to everybody but its peer
  *     both  seeded   bpf_iter over tcp and udp, with the socket locked and known to be hashed
  *
  * WHY THERE IS NO WINDOW  A listener is known before its listen() or bind() returns, and forgotten before its close()
@@ -43,35 +43,26 @@
 
 #include <linux/in.h>
 #include <bpf/bpf_core_read.h>
-#include <bpf/bpf_endian.h>
 #include <bpf/bpf_tracing.h>
 
+#include "address.h"
 #include "guarded.h"
 #include "kernel_types.h"
 #include "maps.h"
 
-/* Set before loading: whose sockets count. */
-const volatile __u64 fb_netns_cookie = 0;
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, FB_MAX_EXACT);
+	__type(key, struct fb_exact_key);
+	__type(value, __u32);
+} exact SEC(".maps");
 
-static __always_inline bool fb_set_ipv4(__u8 *address, __be32 ip4)
-{
-	__builtin_memcpy(address, &ip4, sizeof(ip4));
-	return ip4 != 0;
-}
-
-/* Stores an IPv6 address, or the IPv4 address that it maps; false for a wildcard. */
-static __always_inline bool fb_set_ipv6(__u8 *address, __u8 *family, __be32 w0, __be32 w1, __be32 w2, __be32 w3)
-{
-	__be32 words[4] = {w0, w1, w2, w3};
-
-	if (w0 == 0 && w1 == 0 && w2 == bpf_htonl(0xffff)) {
-		*family = FB_FAMILY_IPV4;
-		return fb_set_ipv4(address, w3);
-	}
-	*family = FB_FAMILY_IPV6;
-	__builtin_memcpy(address, words, sizeof(words));
-	return (w0 | w1 | w2 | w3) != 0;
-}
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, FB_MAX_EXACT);
+	__type(key, __u64);
+	__type(value, struct fb_exact_key);
+} records SEC(".maps");
 
 static __always_inline void fb_count_exact(const struct fb_exact_key *key, __u32 *count, int step)
 {
@@ -125,6 +116,46 @@ static __always_inline void fb_track_remove(__u64 cookie)
 	count = bpf_map_lookup_elem(&exact, &key);
 	if (count)
 		fb_count_exact(&key, count, -1);
+}
+
+/* The hook's context is the kernel's struct sock, but post_bind may not read bound_dev_if through it. */
+static __always_inline void fb_track_bound(struct bpf_sock *ctx, __u64 cookie, struct fb_exact_key *key)
+{
+	key->ifindex = BPF_CORE_READ((struct sock_common *)ctx, skc_bound_dev_if);
+	fb_track_add(cookie, key);
+}
+
+static __always_inline bool fb_counts(struct fb_exact_key *key)
+{
+	__u32 *count = bpf_map_lookup_elem(&exact, key);
+
+	return count && FB_READ(*count) != 0;
+}
+
+static __always_inline bool fb_counts_either(struct fb_exact_key *key, struct fb_state *st)
+{
+	key->generation = FB_READ(st->generation) & 1;
+	if (fb_counts(key))
+		return true;
+	if (!FB_READ(st->both_generations))
+		return false;
+	key->generation ^= 1;
+	return fb_counts(key);
+}
+
+/* Does a socket listen on exactly this endpoint, for packets that come in by this interface? */
+static __always_inline bool fb_has_exact(struct fb_exact_key *key, __u32 ifindex)
+{
+	struct fb_state *st = bpf_map_lookup_elem(&state, &fb_zero);
+
+	if (!st)
+		return false;
+	if (fb_counts_either(key, st))
+		return true;
+	if (!FB_READ(st->device_bound) || !ifindex)
+		return false;
+	key->ifindex = ifindex;
+	return fb_counts_either(key, st);
 }
 
 /* Fills the key from a kernel socket; false for a wildcard or a family that is none of ours. */
@@ -190,24 +221,6 @@ int BPF_PROG(fb_tcp_state, struct sock *sk, int oldstate, int newstate)
 	if (oldstate == TCP_LISTEN && newstate == TCP_CLOSE)
 		fb_track_remove(bpf_get_socket_cookie(sk));
 	return 0;
-}
-
-static __always_inline bool fb_is_our_udp(struct bpf_sock *ctx)
-{
-	return ctx->protocol == IPPROTO_UDP && bpf_get_netns_cookie(ctx) == fb_netns_cookie;
-}
-
-SEC("cgroup/sock_release")
-int fb_udp_release(struct bpf_sock *ctx)
-{
-	__u64 cookie;
-
-	if (!fb_is_our_udp(ctx))
-		return 1;
-	cookie = bpf_get_socket_cookie(ctx);
-	fb_track_remove(cookie);
-	bpf_map_delete_elem(&udp_sockets, &cookie);
-	return 1;
 }
 
 /* A connected socket hears only its peer, and the kernel finds it by itself. */

@@ -55,6 +55,8 @@ struct DoctorFacts {
   int bpf_cgroup = 0;   // likewise, cgroup/bind4
   int bpf_sockops = 0;  // likewise, sockops
   int btf = 0;          // reading /sys/kernel/btf/vmlinux
+  bool hook_d = false;  // BPF_SK_LOOKUP_WILDCARD is named there
+  bool hook_f = false;  // BPF_SK_LOOKUP_FALLBACK is
 };
 
 }  // namespace forcebind

@@ -20,6 +20,7 @@
 #include "launcher/status_document.h"
 #include "launcher/supervisor_question.h"
 #include "sys/capabilities.h"
+#include "sys/kernel_btf.h"
 #include "sys/local_route.h"
 #include "sys/netns.h"
 #include "sys/small_file.h"
@@ -71,6 +72,11 @@ int TryBpf(bpf_prog_type type, bpf_attach_type attach_type) {
   attributes.license = reinterpret_cast<uint64_t>(kLicense);
   UniqueFd loaded(static_cast<int>(syscall(SYS_bpf, BPF_PROG_LOAD, &attributes, sizeof(attributes))));
   return loaded.valid() ? 0 : errno;
+}
+
+bool IsAttachType(const char* name) {
+  const auto found = FindKernelEnumValue("bpf_attach_type", name);
+  return found.ok() && found->has_value();
 }
 
 std::string FindCgroup2() {
@@ -135,6 +141,8 @@ void GatherPublishingFacts(DoctorFacts* facts) {
   facts->bpf_sockops = TryBpf(BPF_PROG_TYPE_SOCK_OPS, BPF_CGROUP_SOCK_OPS);
   UniqueFd btf(open("/sys/kernel/btf/vmlinux", O_RDONLY | O_CLOEXEC));
   facts->btf = btf.valid() ? 0 : errno;
+  facts->hook_d = IsAttachType("BPF_SK_LOOKUP_WILDCARD");
+  facts->hook_f = IsAttachType("BPF_SK_LOOKUP_FALLBACK");
 }
 
 }  // namespace

@@ -64,6 +64,17 @@ DoctorCheck Btf(const DoctorFacts& facts) {
                  "use a kernel with CONFIG_DEBUG_INFO_BTF, with sysfs mounted on /sys");
 }
 
+// Without either everything works: nothing is missing.
+DoctorCheck HookD(const DoctorFacts& facts) {
+  if (facts.hook_d) return Ok("hook-d", "the kernel looks for exact listeners first: nobody need be tracked");
+  return Ok("hook-d", "not in this kernel (see kernel-patches/README.md): backend hook-b acts for it");
+}
+
+DoctorCheck HookF(const DoctorFacts& facts) {
+  if (facts.hook_f) return Ok("hook-f", "a service can take what nobody else takes");
+  return Ok("hook-f", "not in this kernel (see kernel-patches/README.md): stage F cannot be published on");
+}
+
 }  // namespace
 
 std::vector<DoctorCheck> PublishChecks(const DoctorFacts& facts) {
@@ -74,6 +85,8 @@ std::vector<DoctorCheck> PublishChecks(const DoctorFacts& facts) {
           Bpf(facts, "bpf-cgroup", facts.bpf_cgroup, "published ports are guarded"),
           Bpf(facts, "bpf-sockops", facts.bpf_sockops, "listeners of others are seen at once"),
           Btf(facts),
+          HookD(facts),
+          HookF(facts),
           Mptcp(facts)};
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// backend: how a private socket is made to answer on public addresses. hook_b is the one for stock kernels; hook_d (a
-// patched kernel) and reuseport (no BPF) are to stand behind the same interface and pass the same conformance table,
-// tests/conformance/.
+// backend: how a private socket is made to answer on public addresses. bpf_backend is hook-b, for stock kernels, and
+// hook-d, for patched ones; reuseport (no BPF) is to stand behind the same interface. All pass the same conformance
+// table, tests/conformance/.
 //
 // A *group* is the sockets that share one private endpoint: usually one, several with SO_REUSEPORT. A *route* leads the
 // new connections (TCP) or datagrams (UDP) for a port on the addresses of a prefix to a group; the longest prefix wins.
@@ -25,12 +25,12 @@ namespace forcebind {
 
 struct GroupCounters {
   uint64_t dispatched = 0;    // packets given to a socket of the group; for TCP, new connections
-  uint64_t fell_through = 0;  // no socket lived, or an exact listener was there
+  uint64_t fell_through = 0;  // no socket lived, or the program yielded
 };
 
 struct BackendTotals {
   uint64_t dispatched = 0;
-  uint64_t yielded = 0;        // an exact listener had the address
+  uint64_t yielded = 0;        // an exact listener had the address; hook-d is not asked then
   uint64_t gone = 0;           // no socket of the group lived
   uint64_t refused = 0;        // the same, and the packet was dropped
   uint64_t assign_failed = 0;  // bpf_sk_assign() said no

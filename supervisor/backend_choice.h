@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "supervisor/backend.h"
 #include "supervisor/options.h"
+#include "supervisor/startup.h"
 #include "supervisor/state_store.h"
 
 namespace forcebind {
@@ -18,8 +19,9 @@ struct OpenedBackend {
   std::unique_ptr<StateStore> state;
 };
 
-// FAILED_PRECONDITION: this build or this kernel has no such backend.
-absl::StatusOr<OpenedBackend> OpenBackend(BackendKind kind, const std::string& bpf_dir);
+// kAuto is hook-d where the kernel has hook D, else hook-b, of which `log` is told. FAILED_PRECONDITION: this build or
+// this kernel has no such backend.
+absl::StatusOr<OpenedBackend> OpenBackend(BackendKind kind, const std::string& bpf_dir, const Log& log);
 
 // Removes what any backend has left in the kernel.
 absl::Status UnloadBackends(const std::string& bpf_dir);

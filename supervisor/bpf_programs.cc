@@ -6,9 +6,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "bpf/hook_b.skel.h"
+#include "bpf/hook_d.skel.h"
+#include "sys/kernel_btf.h"
 
 namespace forcebind {
 namespace {
@@ -45,55 +48,103 @@ absl::Status LoadError(int error, const std::string& words) {
       absl::StrCat("loading BPF programs: ", ErrnoName(error), "; libbpf says: ", Tail(words)));
 }
 
+// False if the kernel refuses a program that does nothing for this attach type: a name alone is no hook.
+bool LoadsFor(uint32_t type) {
+  const bpf_insn pass[] = {{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = SK_PASS}, {.code = BPF_JMP | BPF_EXIT}};
+  bpf_prog_load_opts options{};
+  options.sz = sizeof(options);
+  options.expected_attach_type = static_cast<bpf_attach_type>(type);
+  const UniqueFd program(bpf_prog_load(BPF_PROG_TYPE_SK_LOOKUP, "fb_probe", "GPL", pass, std::size(pass), &options));
+  return program.valid() || errno != EINVAL;
+}
+
+// One of the two objects of bpf/, opened.
+struct OpenedObject {
+  std::unique_ptr<void, void (*)(void*)> skeleton{nullptr, [](void*) {}};
+  bpf_object* object = nullptr;
+  __u64* netns_cookie = nullptr;
+};
+
+template <auto kOpen, auto kDestroy>
+OpenedObject Open() {
+  auto* skeleton = kOpen();
+  if (skeleton == nullptr) return {};
+  auto destroy = [](void* opened) { kDestroy(static_cast<decltype(kOpen())>(opened)); };
+  return {{skeleton, destroy}, skeleton->obj, &skeleton->rodata->fb_netns_cookie};
+}
+
+OpenedObject OpenFor(Hook hook) {
+  return hook == Hook::kB ? Open<hook_b__open, hook_b__destroy>() : Open<hook_d__open, hook_d__destroy>();
+}
+
+bool IsTracking(const std::string& map) { return map == "exact" || map == "records"; }
+
 }  // namespace
+
+absl::StatusOr<uint32_t> FindHook(Hook hook) {
+  if (hook == Hook::kB) return BPF_SK_LOOKUP;
+  if (absl::Status status = CheckBtf(); !status.ok()) return status;
+  absl::StatusOr<std::optional<uint32_t>> type = FindKernelEnumValue("bpf_attach_type", "BPF_SK_LOOKUP_WILDCARD");
+  if (!type.ok()) return type.status();
+  if (type->has_value() && LoadsFor(**type)) return **type;
+  return absl::FailedPreconditionError("this kernel has no hook D (see kernel-patches/README.md)");
+}
 
 struct BpfPrograms::Attachment {
   const char* program;
   bpf_attach_type type;
 };
 
-// One loading of the skeleton; what is worth keeping goes into a BpfPrograms.
+// One loading of an object; what is worth keeping goes into a BpfPrograms.
 class ProgramLoader {
  public:
-  explicit ProgramLoader(const PinDir& pins) : pins_(pins) {
+  ProgramLoader(Hook hook, const PinDir& pins) : pins_(pins) {
     libbpf_words = &words_;
     libbpf_set_print(KeepWords);
-    skeleton_ = hook_b__open();
+    opened_ = OpenFor(hook);
   }
-  ~ProgramLoader() {
-    if (skeleton_ != nullptr) hook_b__destroy(skeleton_);
-    libbpf_words = nullptr;
-  }
+  ~ProgramLoader() { libbpf_words = nullptr; }
 
-  absl::StatusOr<BpfPrograms> Load(uint64_t netns_cookie, uint32_t max_exact) {
-    if (skeleton_ == nullptr) return LoadError(errno, words_);
-    skeleton_->rodata->fb_netns_cookie = netns_cookie;
-    bpf_map__set_max_entries(skeleton_->maps.exact, max_exact);
-    bpf_map__set_max_entries(skeleton_->maps.records, max_exact);
-    if (absl::Status status = ReuseMaps(); !status.ok()) return status;
-    if (int error = hook_b__load(skeleton_); error != 0) return LoadError(-error, words_);
+  absl::StatusOr<BpfPrograms> Load(uint32_t lookup_type, uint64_t netns_cookie, uint32_t max_exact) {
+    if (opened_.object == nullptr) return LoadError(errno, words_);
+    *opened_.netns_cookie = netns_cookie;
+    bpf_program__set_expected_attach_type(bpf_object__find_program_by_name(opened_.object, "fb_lookup"),
+                                          static_cast<bpf_attach_type>(lookup_type));
+    programs_.lookup_type_ = lookup_type;
+    if (absl::Status status = PrepareMaps(max_exact); !status.ok()) return status;
+    if (int error = bpf_object__load(opened_.object); error != 0) return LoadError(-error, words_);
     return Keep();
   }
 
  private:
-  absl::Status ReuseMaps() {
-    int found = 0, missing = 0;
-    std::string example;
+  // How many maps of a kind are pinned, and an example of those that are not.
+  struct Pinned {
+    int found = 0;
+    std::string missing;
+    bool is_part() const { return found > 0 && !missing.empty(); }
+  };
+
+  absl::Status PrepareMaps(uint32_t max_exact) {
+    Pinned shared, tracking;
     bpf_map* map;
-    bpf_object__for_each_map(map, skeleton_->obj) {
+    bpf_object__for_each_map(map, opened_.object) {
       if (bpf_map__is_internal(map)) continue;
-      absl::StatusOr<UniqueFd> pinned = pins_.Get(bpf_map__name(map));
+      const std::string name = bpf_map__name(map);
+      if (IsTracking(name)) bpf_map__set_max_entries(map, max_exact);
+      Pinned& kind = IsTracking(name) ? tracking : shared;
+      absl::StatusOr<UniqueFd> pinned = pins_.Get(name);
       if (absl::IsNotFound(pinned.status())) {
-        ++missing;
-        example = bpf_map__name(map);
+        kind.missing = name;
         continue;
       }
       if (!pinned.ok()) return pinned.status();
       if (absl::Status status = Reuse(map, pinned->get()); !status.ok()) return status;
-      ++found;
+      ++kind.found;
     }
-    if (found > 0 && missing > 0) return OtherVersion(absl::StrCat("has no map ", example));
-    programs_.reused_maps_ = found > 0;
+    for (const Pinned& kind : {shared, tracking})
+      if (kind.is_part()) return OtherVersion(absl::StrCat("has no map ", kind.missing));
+    programs_.reused_maps_ = shared.found > 0;
+    programs_.reused_tracking_ = tracking.found > 0;
     return absl::OkStatus();
   }
 
@@ -116,11 +167,11 @@ class ProgramLoader {
 
   absl::StatusOr<BpfPrograms> Keep() {
     bpf_map* map;
-    bpf_object__for_each_map(map, skeleton_->obj) {
+    bpf_object__for_each_map(map, opened_.object) {
       if (!bpf_map__is_internal(map)) programs_.maps_[bpf_map__name(map)] = Copy(bpf_map__fd(map));
     }
     bpf_program* program;
-    bpf_object__for_each_program(program, skeleton_->obj) {
+    bpf_object__for_each_program(program, opened_.object) {
       programs_.programs_[bpf_program__name(program)] = Copy(bpf_program__fd(program));
     }
     for (const auto& [name, fd] : programs_.maps_)
@@ -134,30 +185,33 @@ class ProgramLoader {
 
   const PinDir& pins_;
   std::string words_;
-  hook_b* skeleton_ = nullptr;
+  OpenedObject opened_;
   BpfPrograms programs_;
 };
 
-absl::StatusOr<BpfPrograms> BpfPrograms::Load(const PinDir& pins, uint64_t netns_cookie, uint32_t max_exact) {
+absl::StatusOr<BpfPrograms> BpfPrograms::Load(Hook hook, const PinDir& pins, uint64_t netns_cookie,
+                                              uint32_t max_exact) {
   if (absl::Status status = CheckBtf(); !status.ok()) return status;
-  return ProgramLoader(pins).Load(netns_cookie, max_exact);
+  absl::StatusOr<uint32_t> lookup_type = FindHook(hook);
+  if (!lookup_type.ok()) return lookup_type.status();
+  return ProgramLoader(hook, pins).Load(*lookup_type, netns_cookie, max_exact);
 }
 
-absl::Status BpfPrograms::Attach(const Attachment& attachment, int cgroup, int netns) {
-  const int fd = program(attachment.program);
-  UniqueFd link;
-  switch (attachment.type) {
-    case BPF_TRACE_RAW_TP:
-      link.reset(bpf_raw_tracepoint_open(nullptr, fd));
-      break;
-    case BPF_SK_LOOKUP:
-      link.reset(bpf_link_create(fd, netns, attachment.type, nullptr));
-      break;
-    default:
-      link.reset(bpf_link_create(fd, cgroup, attachment.type, nullptr));
+absl::Status BpfPrograms::Attach(const char* name, uint32_t type, int target) {
+  const int fd = program(name);
+  UniqueFd link(type == BPF_TRACE_RAW_TP ? bpf_raw_tracepoint_open(nullptr, fd)
+                                         : bpf_link_create(fd, target, static_cast<bpf_attach_type>(type), nullptr));
+  if (!link.valid()) return ErrnoStatus(errno, absl::StrCat("attach the BPF program ", name));
+  links_[name] = std::move(link);
+  return absl::OkStatus();
+}
+
+// What the object does not have is not attached: hook D tracks nobody.
+absl::Status BpfPrograms::AttachAll(absl::Span<const Attachment> attachments, int cgroup) {
+  for (const Attachment& attachment : attachments) {
+    if (!programs_.contains(attachment.program)) continue;
+    if (absl::Status status = Attach(attachment.program, attachment.type, cgroup); !status.ok()) return status;
   }
-  if (!link.valid()) return ErrnoStatus(errno, absl::StrCat("attach the BPF program ", attachment.program));
-  links_[attachment.program] = std::move(link);
   return absl::OkStatus();
 }
 
@@ -172,20 +226,18 @@ absl::Status BpfPrograms::AttachTracking(int cgroup) {
       {"fb_bound4", BPF_CGROUP_INET4_POST_BIND},
       {"fb_bound6", BPF_CGROUP_INET6_POST_BIND},
   };
-  for (const Attachment& attachment : kTracking)
-    if (absl::Status status = Attach(attachment, cgroup, -1); !status.ok()) return status;
-  return absl::OkStatus();
+  return AttachAll(kTracking, cgroup);
 }
 
 absl::Status BpfPrograms::AttachDispatch(int cgroup, int netns) {
   constexpr Attachment kDispatch[] = {
-      {"fb_reply4", BPF_CGROUP_UDP4_SENDMSG}, {"fb_reply6", BPF_CGROUP_UDP6_SENDMSG},
-      {"fb_guard4", BPF_CGROUP_INET4_BIND},   {"fb_guard6", BPF_CGROUP_INET6_BIND},
-      {"fb_lookup", BPF_SK_LOOKUP},
+      {"fb_reply4", BPF_CGROUP_UDP4_SENDMSG},
+      {"fb_reply6", BPF_CGROUP_UDP6_SENDMSG},
+      {"fb_guard4", BPF_CGROUP_INET4_BIND},
+      {"fb_guard6", BPF_CGROUP_INET6_BIND},
   };
-  for (const Attachment& attachment : kDispatch)
-    if (absl::Status status = Attach(attachment, cgroup, netns); !status.ok()) return status;
-  return absl::OkStatus();
+  if (absl::Status status = AttachAll(kDispatch, cgroup); !status.ok()) return status;
+  return Attach("fb_lookup", lookup_type_, netns);
 }
 
 absl::Status BpfPrograms::PinTo(const std::string& directory) const {

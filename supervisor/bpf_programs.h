@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// bpf_programs: loads the programs of bpf/hook_b.bpf.c over new or pinned maps, attaches them, and pins the lot.
+// bpf_programs: loads the programs of bpf/hook_b.bpf.c or bpf/hook_d.bpf.c over new or pinned maps, attaches them, and
+// pins the lot.
 //
 // OWNERSHIP  Holds descriptors of the maps, the programs and the links, nothing of libbpf's: the loader's memory is
 // given back. Links that are not pinned go with this object.
@@ -14,22 +15,31 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "supervisor/bpf_table.h"
 #include "supervisor/pin_dir.h"
 #include "sys/unique_fd.h"
 
 namespace forcebind {
 
+// Where the lookup program stands: the stages of README.md.
+enum class Hook { kB, kD };
+
+// The number of the hook's attach type. FAILED_PRECONDITION: this kernel has no such hook.
+absl::StatusOr<uint32_t> FindHook(Hook hook);
+
 class BpfPrograms {
  public:
-  // Maps that `pins` has are used again; all or none must be there, and of the same shape: FAILED_PRECONDITION.
-  // `max_exact` is the size of a new table of exact listeners. UNAVAILABLE and PERMISSION_DENIED say what is missing.
-  static absl::StatusOr<BpfPrograms> Load(const PinDir& pins, uint64_t netns_cookie, uint32_t max_exact);
+  // Maps that `pins` has are used again; all or none must be there, and of the same shape: FAILED_PRECONDITION. The
+  // tables of exact listeners, which only kB has, count apart: a backend at another hook has left none.
+  // `max_exact` is the size of new ones. UNAVAILABLE and PERMISSION_DENIED say what is missing.
+  static absl::StatusOr<BpfPrograms> Load(Hook hook, const PinDir& pins, uint64_t netns_cookie, uint32_t max_exact);
 
-  // Whether the maps were there before.
+  // Whether the maps were there before; whether the tables of exact listeners were.
   bool reused_maps() const { return reused_maps_; }
+  bool reused_tracking() const { return reused_tracking_; }
 
-  // What learns of listeners, to be attached before the seeding; then what answers packets, binds and sends.
+  // What learns of sockets, to be attached before the seeding; then what answers packets, binds and sends.
   absl::Status AttachTracking(int cgroup);
   absl::Status AttachDispatch(int cgroup, int netns);
 
@@ -48,9 +58,11 @@ class BpfPrograms {
  private:
   friend class ProgramLoader;
   struct Attachment;
-  absl::Status Attach(const Attachment& attachment, int cgroup, int netns);
+  absl::Status Attach(const char* name, uint32_t type, int target);
+  absl::Status AttachAll(absl::Span<const Attachment> attachments, int cgroup);
 
-  bool reused_maps_ = false;
+  uint32_t lookup_type_ = 0;
+  bool reused_maps_ = false, reused_tracking_ = false;
   std::map<std::string, UniqueFd> maps_, programs_, links_;
 };
 

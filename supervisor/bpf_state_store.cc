@@ -5,7 +5,7 @@
 
 namespace forcebind {
 
-absl::StatusOr<std::unique_ptr<BpfStateStore>> BpfStateStore::Open(const HookB& backend) {
+absl::StatusOr<std::unique_ptr<BpfStateStore>> BpfStateStore::Open(const BpfBackend& backend) {
   auto services = backend.Services<ServiceValue>();
   if (!services.ok()) return services.status();
   auto listeners = backend.Listeners<ListenerValue>();

@@ -8,8 +8,8 @@
 
 #include "absl/status/statusor.h"
 #include "bpf/layout.h"
+#include "supervisor/bpf_backend.h"
 #include "supervisor/bpf_table.h"
-#include "supervisor/hook_b.h"
 #include "supervisor/state_store.h"
 
 namespace forcebind {
@@ -17,7 +17,7 @@ namespace forcebind {
 class BpfStateStore : public StateStore {
  public:
   // The tables stay usable without `backend`.
-  static absl::StatusOr<std::unique_ptr<BpfStateStore>> Open(const HookB& backend);
+  static absl::StatusOr<std::unique_ptr<BpfStateStore>> Open(const BpfBackend& backend);
 
   absl::Status PutService(uint64_t key, const ServiceRecord& record) override;
   absl::Status PutListener(uint64_t cookie, const ListenerRecord& record) override;

@@ -35,7 +35,7 @@ bpf_sk_lookup ContextOf(const LookupQuestion& question) {
 
 }  // namespace
 
-absl::StatusOr<LookupAnswer> RunLookup(const HookB& backend, const LookupQuestion& question, int repeat) {
+absl::StatusOr<LookupAnswer> RunLookup(const BpfBackend& backend, const LookupQuestion& question, int repeat) {
   bpf_sk_lookup in = ContextOf(question), out{};
   bpf_test_run_opts options{};
   options.sz = sizeof(options);
@@ -49,7 +49,7 @@ absl::StatusOr<LookupAnswer> RunLookup(const HookB& backend, const LookupQuestio
   return LookupAnswer{options.retval == SK_DROP, out.cookie, options.duration};
 }
 
-absl::Status PretendExactListeners(const HookB& backend, uint32_t count) {
+absl::Status PretendExactListeners(const BpfBackend& backend, uint32_t count) {
   auto exact = backend.programs().Table<fb_exact_key, uint32_t>("exact");
   if (!exact.ok()) return exact.status();
   for (uint32_t i = 0; i < count; ++i) {

@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "core/endpoint.h"
-#include "supervisor/hook_b.h"
+#include "supervisor/bpf_backend.h"
 
 namespace forcebind {
 
@@ -27,11 +27,11 @@ struct LookupAnswer {
 };
 
 // Runs the program `repeat` times on the question, in the calling thread's network namespace.
-absl::StatusOr<LookupAnswer> RunLookup(const HookB& backend, const LookupQuestion& question, int repeat = 1);
+absl::StatusOr<LookupAnswer> RunLookup(const BpfBackend& backend, const LookupQuestion& question, int repeat = 1);
 
 // Makes the program believe in `count` exact listeners, TCP, on 10.0.0.0/8; they count as sockets that never close.
 // Never to be used where a supervisor serves. RESOURCE_EXHAUSTED when the table is full.
-absl::Status PretendExactListeners(const HookB& backend, uint32_t count);
+absl::Status PretendExactListeners(const BpfBackend& backend, uint32_t count);
 
 }  // namespace forcebind
 

@@ -55,7 +55,7 @@ int Serve(const SupervisorOptions& options, const SupervisorConfig& config) {
   if (!ula.ok()) return Fail(ula.status());
   auto signals = BlockSignals();
   if (!signals.ok()) return Fail(signals.status());
-  auto opened = OpenBackend(options.backend, options.bpf_dir);
+  auto opened = OpenBackend(options.backend, options.bpf_dir, LogLine);
   if (!opened.ok()) return Fail(opened.status());
   const std::string backend = opened->backend->name();
   Daemon daemon(options, config, *std::move(opened), *std::move(signals), LogLine);

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What backend hook-b does beyond the conformance table: errors, limits, housekeeping, the supervisor's tables.
-#include "supervisor/hook_b.h"
-
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <linux/capability.h>
@@ -15,6 +13,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
+#include "supervisor/bpf_backend.h"
 #include "supervisor/bpf_test_run.h"
 #include "sys/capabilities.h"
 #include "sys/socket_info.h"
@@ -35,17 +34,17 @@ class HookBTest : public testing::Test {
     auto network = TestNetwork::Create();
     ASSERT_OK(network.status());
     network_ = *std::move(network);
-    options_ = {network_->bpffs() + "/forcebind", network_->cgroup_root(), 256};
+    options_ = {.bpf_dir = network_->bpffs() + "/forcebind", .cgroup_path = network_->cgroup_root(), .max_exact = 256};
   }
 
   void Start() {
     backend_.reset();
-    auto backend = HookB::Create(options_);
+    auto backend = BpfBackend::Create(options_);
     ASSERT_OK(backend.status());
     backend_ = *std::move(backend);
   }
 
-  absl::Status StartError() { return HookB::Create(options_).status(); }
+  absl::Status StartError() { return BpfBackend::Create(options_).status(); }
 
   static UniqueFd Listen(const char* address, uint16_t port) {
     UniqueFd fd = Bind(address, port, SOCK_STREAM);
@@ -89,8 +88,8 @@ class HookBTest : public testing::Test {
   }
 
   std::unique_ptr<TestNetwork> network_;
-  HookBOptions options_;
-  std::unique_ptr<HookB> backend_;
+  BpfBackendOptions options_;
+  std::unique_ptr<BpfBackend> backend_;
 };
 
 bool Mentions(const absl::Status& status, const char* text) {
@@ -151,7 +150,7 @@ TEST_F(HookBTest, RefusesStateOfAnotherVersion) {
   const absl::Status status = StartError();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_TRUE(Mentions(status, "--unload")) << status.ToString();
-  ASSERT_OK(HookB::Unload(options_.bpf_dir));
+  ASSERT_OK(BpfBackend::Unload(options_.bpf_dir));
   Start();
 }
 
@@ -178,12 +177,12 @@ TEST_F(HookBTest, RefusesStateOfAnotherNetworkNamespace) {
 
 TEST_F(HookBTest, UnloadEndsPublishingAndRemovesEverything) {
   Start();
-  EXPECT_EQ(HookB::Unload(options_.bpf_dir).code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(BpfBackend::Unload(options_.bpf_dir).code(), absl::StatusCode::kAlreadyExists);
   backend_.reset();
   EXPECT_TRUE(IsThere(options_.bpf_dir + "/link_fb_lookup"));
-  ASSERT_OK(HookB::Unload(options_.bpf_dir));
+  ASSERT_OK(BpfBackend::Unload(options_.bpf_dir));
   EXPECT_FALSE(IsThere(options_.bpf_dir));
-  ASSERT_OK(HookB::Unload(options_.bpf_dir));
+  ASSERT_OK(BpfBackend::Unload(options_.bpf_dir));
 }
 
 TEST_F(HookBTest, ListenersBeyondTheTablesRoomAreCountedAndDoNoHarm) {

@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "sys/kernel_btf.h"
 #include "sys/small_file.h"
 #include "sys/unix_channel.h"
 #include "tests/netns/supervisor_fixture.h"
@@ -436,11 +437,29 @@ TEST_F(SupervisorTest, WithoutIpv6ItGoesOnWithIpv4) {
 
 TEST_F(SupervisorTest, WhatThisBuildDoesNotHaveIsSaid) {
   supervisor_->Stop(SIGTERM);
-  for (const char* backend : {"hook-d", "reuseport"}) {
-    const auto ended = supervisor_->RunToEnd({"--backend", backend});
-    EXPECT_EQ(ended.exit_status, 1);
-    EXPECT_THAT(ended.stderr_text, HasSubstr(absl::StrCat("--backend ", backend, ": not in this build")));
+  const auto ended = supervisor_->RunToEnd({"--backend", "reuseport"});
+  EXPECT_EQ(ended.exit_status, 1);
+  EXPECT_THAT(ended.stderr_text, HasSubstr("--backend reuseport: not in this build"));
+}
+
+TEST_F(SupervisorTest, TheBackendIsHookDWhereTheKernelHasItAndElseHookB) {
+  const auto hook_d = FindKernelEnumValue("bpf_attach_type", "BPF_SK_LOOKUP_WILDCARD");
+  ASSERT_TRUE(hook_d.ok()) << hook_d.status();
+  if (hook_d->has_value()) {
+    EXPECT_EQ(Status()["backend"], "hook-d");
+    EXPECT_THAT(supervisor_->StderrText(), Not(HasSubstr("using backend")));
+    return;
   }
+  EXPECT_EQ(Status()["backend"], "hook-b");
+  EXPECT_THAT(supervisor_->StderrText(),
+              HasSubstr("this kernel has no hook D (see kernel-patches/README.md); using backend hook-b\n"));
+  supervisor_->Stop(SIGTERM);
+  const auto ended = supervisor_->RunToEnd({"--backend", "hook-d"});
+  EXPECT_EQ(ended.exit_status, 1);
+  EXPECT_EQ(ended.stderr_text, "forcebind-supervisor: this kernel has no hook D (see kernel-patches/README.md)\n");
+  // What was published by hook-b is as it was.
+  EXPECT_EQ(supervisor_->Start({"--backend", "hook-b"}), absl::OkStatus());
+  EXPECT_THAT(supervisor_->StderrText(), Not(HasSubstr("no hook D")));
 }
 
 TEST_F(SupervisorTest, AWrongCommandLineIsExitStatus2) {

@@ -190,5 +190,17 @@ TEST(DoctorProbe, FindsInTheParentWhatIsThere) {
   }
 }
 
+TEST(DoctorChecks, SaysWhichHooksTheKernelHas) {
+  DoctorFacts facts = EverythingWorks();
+  for (const char* name : {"hook-d", "hook-f"}) {
+    EXPECT_THAT(PublishCheck(facts, name).meaning, HasSubstr("not in this kernel (see kernel-patches/README.md)"));
+  }
+  facts.hook_d = true;
+  EXPECT_THAT(PublishCheck(facts, "hook-d").meaning, HasSubstr("nobody need be tracked"));
+  EXPECT_THAT(PublishCheck(facts, "hook-f").meaning, HasSubstr("not in this kernel"));
+  facts.hook_f = true;
+  EXPECT_THAT(PublishCheck(facts, "hook-f").meaning, HasSubstr("what nobody else takes"));
+}
+
 }  // namespace
 }  // namespace forcebind

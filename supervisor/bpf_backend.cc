@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "supervisor/hook_b.h"
+#include "supervisor/bpf_backend.h"
 
 #include <arpa/inet.h>
 #include <bpf/libbpf.h>
@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "supervisor/bpf_grace.h"
+#include "sys/ephemeral_ports.h"
 #include "sys/errno_status.h"
 #include "sys/netns.h"
 #include "sys/socket_info.h"
@@ -103,28 +104,28 @@ absl::Status ZeroCounters(int map, uint32_t index) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<HookB>> HookB::Create(const HookBOptions& options) {
+absl::StatusOr<std::unique_ptr<BpfBackend>> BpfBackend::Create(const BpfBackendOptions& options) {
   absl::StatusOr<uint64_t> netns_cookie = OwnNetnsCookie();
   if (!netns_cookie.ok()) return netns_cookie.status();
   auto pins = PinDir::Open(options.bpf_dir);
   if (!pins.ok()) return pins.status();
-  auto programs = BpfPrograms::Load(**pins, *netns_cookie, options.max_exact);
+  auto programs = BpfPrograms::Load(options.hook, **pins, *netns_cookie, options.max_exact);
   if (!programs.ok()) return programs.status();
-  std::unique_ptr<HookB> backend(new HookB(*std::move(pins), *std::move(programs)));
-  if (absl::Status status = backend->Init(options, *netns_cookie); !status.ok()) return status;
+  std::unique_ptr<BpfBackend> backend(new BpfBackend(options, *std::move(pins), *std::move(programs)));
+  if (absl::Status status = backend->Init(*netns_cookie); !status.ok()) return status;
   return backend;
 }
 
-absl::Status HookB::Unload(const std::string& bpf_dir) { return PinDir::Remove(bpf_dir); }
+absl::Status BpfBackend::Unload(const std::string& bpf_dir) { return PinDir::Remove(bpf_dir); }
 
-absl::Status HookB::Init(const HookBOptions& options, uint64_t netns_cookie) {
+absl::Status BpfBackend::Init(uint64_t netns_cookie) {
   if (absl::Status status = MapState(netns_cookie); !status.ok()) return status;
   if (absl::Status status = OpenTables(); !status.ok()) return status;
-  if (absl::Status status = Attach(options.cgroup_path); !status.ok()) return status;
+  if (absl::Status status = Attach(); !status.ok()) return status;
   return pins_->Replace([this](const std::string& staging) { return programs_.PinTo(staging); });
 }
 
-absl::Status HookB::MapState(uint64_t netns_cookie) {
+absl::Status BpfBackend::MapState(uint64_t netns_cookie) {
   auto mapped = MappedArray<fb_state>::Map(programs_.map("state"), 1, "state");
   if (!mapped.ok()) return mapped.status();
   state_ = *std::move(mapped);
@@ -142,7 +143,7 @@ absl::Status HookB::MapState(uint64_t netns_cookie) {
   return absl::OkStatus();
 }
 
-absl::Status HookB::OpenTables() {
+absl::Status BpfBackend::OpenTables() {
   auto routes = programs_.Table<fb_route_key, fb_route>("routes");
   if (!routes.ok()) return routes.status();
   routes_ = *std::move(routes);
@@ -161,40 +162,60 @@ absl::Status HookB::OpenTables() {
   auto slots = BpfSlots::Open(programs_, routed);
   if (!slots.ok()) return slots.status();
   slots_ = std::make_unique<BpfSlots>(*std::move(slots));
+  return tracks() ? OpenTracker() : absl::OkStatus();
+}
+
+absl::Status BpfBackend::OpenTracker() {
   auto tracker = BpfTracker::Open(programs_, &state_[0]);
   if (!tracker.ok()) return tracker.status();
   tracker_ = std::make_unique<BpfTracker>(*std::move(tracker));
+  // What counts the records of tables that are no more.
+  if (!programs_.reused_tracking()) Store(state_[0].device_bound, 0);
   return absl::OkStatus();
 }
 
-absl::Status HookB::Attach(const std::string& cgroup_path) {
-  absl::StatusOr<UniqueFd> cgroup = OpenCgroup(cgroup_path);
+absl::Status BpfBackend::Attach() {
+  absl::StatusOr<UniqueFd> cgroup = OpenCgroup(options_.cgroup_path);
   if (!cgroup.ok()) return cgroup.status();
   UniqueFd netns(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
   if (!netns.valid()) return ErrnoStatus(errno, "open the network namespace");
   // Packets come last: by then every exact listener is known.
   if (absl::Status status = programs_.AttachTracking(cgroup->get()); !status.ok()) return status;
-  if (absl::Status status = tracker_->Seed(); !status.ok()) return status;
+  if (tracker_ != nullptr)
+    if (absl::Status status = tracker_->Seed(); !status.ok()) return status;
   return programs_.AttachDispatch(cgroup->get(), netns.get());
 }
 
-absl::Status HookB::AddRoutes(absl::Span<const Route> routes) {
+absl::Status BpfBackend::AddRoutes(absl::Span<const Route> routes) {
   for (const Route& route : routes) {
-    if (route.guard) Store(state_[0].guarded, 1);
+    if (route.guard) {
+      Store(state_[0].guarded, 1);
+      WarnIfGivenOut(route.key);
+    }
     if (absl::Status status = routes_.Put(ToMap(route.key), ToMap(route)); !status.ok())
       return About(status, absl::StrCat("add a route for ", Describe(route.key)));
   }
   return absl::OkStatus();
 }
 
-absl::Status HookB::RemoveRoutes(absl::Span<const RouteKey> keys) {
+// A stranger whom listen() or a send gives a guarded port is no exact listener to hook-b; to the kernel he is.
+void BpfBackend::WarnIfGivenOut(const RouteKey& key) {
+  if (tracks() || !warned_.emplace(key.protocol, key.port).second) return;
+  const absl::StatusOr<EphemeralPorts> ports = EphemeralPorts::Read();
+  if (!ports.ok() || !ports->Contains(key.port)) return;
+  options_.log(absl::StrCat(ToString(key.protocol), "/", key.port,
+                            " is published and guarded, but the kernel may give it to anybody's socket: add ", key.port,
+                            " to net.ipv4.ip_local_reserved_ports"));
+}
+
+absl::Status BpfBackend::RemoveRoutes(absl::Span<const RouteKey> keys) {
   for (const RouteKey& key : keys)
     if (absl::Status status = routes_.Erase(ToMap(key)); !status.ok())
       return About(status, absl::StrCat("remove the route for ", Describe(key)));
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<Route>> HookB::Routes() {
+absl::StatusOr<std::vector<Route>> BpfBackend::Routes() {
   std::vector<Route> routes;
   absl::Status status = routes_.ForEach([&](const fb_route_key& key, const fb_route& value) {
     routes.push_back(FromMap(key, value));
@@ -204,14 +225,14 @@ absl::StatusOr<std::vector<Route>> HookB::Routes() {
   return routes;
 }
 
-absl::StatusOr<GroupId> HookB::NewGroup() {
+absl::StatusOr<GroupId> BpfBackend::NewGroup() {
   absl::StatusOr<GroupId> group = slots_->NewGroup();
   if (!group.ok()) return group;
   if (absl::Status status = ZeroCounters(programs_.map("group_counters"), *group); !status.ok()) return status;
   return group;
 }
 
-absl::Status HookB::AddSocket(GroupId group, int fd) {
+absl::Status BpfBackend::AddSocket(GroupId group, int fd) {
   if (!slots_->IsGroup(group)) return absl::NotFoundError(absl::StrCat("there is no group ", group));
   const uint64_t cookie = SocketCookie(fd);
   if (cookie == 0) return ErrnoStatus(errno, "read the socket's cookie");
@@ -222,17 +243,17 @@ absl::Status HookB::AddSocket(GroupId group, int fd) {
   return status;
 }
 
-absl::Status HookB::RegisterUdp(GroupId group, int fd, uint64_t cookie) {
+absl::Status BpfBackend::RegisterUdp(GroupId group, int fd, uint64_t cookie) {
   if (IntOption(fd, SOL_SOCKET, SO_PROTOCOL, 0) != IPPROTO_UDP) return absl::OkStatus();
   Store(state_[0].udp_published, 1);
   return udp_sockets_.Put(cookie, group);
 }
 
-absl::StatusOr<std::vector<uint64_t>> HookB::LiveSockets(GroupId group) { return slots_->LiveSockets(group); }
+absl::StatusOr<std::vector<uint64_t>> BpfBackend::LiveSockets(GroupId group) { return slots_->LiveSockets(group); }
 
-absl::Status HookB::RemoveGroup(GroupId group) { return slots_->RemoveGroup(group); }
+absl::Status BpfBackend::RemoveGroup(GroupId group) { return slots_->RemoveGroup(group); }
 
-absl::StatusOr<GroupCounters> HookB::Count(GroupId group) {
+absl::StatusOr<GroupCounters> BpfBackend::Count(GroupId group) {
   auto sum = SumOverCpus(programs_.map("group_counters"), group, sizeof(fb_group_counters) / sizeof(uint64_t));
   if (!sum.ok()) return sum.status();
   fb_group_counters counters;
@@ -240,7 +261,7 @@ absl::StatusOr<GroupCounters> HookB::Count(GroupId group) {
   return GroupCounters{counters.dispatched, counters.fell_through};
 }
 
-absl::StatusOr<BackendTotals> HookB::Totals() {
+absl::StatusOr<BackendTotals> BpfBackend::Totals() {
   auto sum = SumOverCpus(programs_.map("totals"), 0, sizeof(fb_totals) / sizeof(uint64_t));
   if (!sum.ok()) return sum.status();
   fb_totals totals;
@@ -249,9 +270,9 @@ absl::StatusOr<BackendTotals> HookB::Totals() {
                        totals.assign_failed, totals.guarded, totals.untracked};
 }
 
-absl::Status HookB::Tick() {
+absl::Status BpfBackend::Tick() {
   if (absl::Status status = slots_->Tick(); !status.ok()) return status;
-  return tracker_->Tick();
+  return tracker_ != nullptr ? tracker_->Tick() : absl::OkStatus();
 }
 
 }  // namespace forcebind

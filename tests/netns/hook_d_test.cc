@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// The real supervisor on a kernel with hook D: what it leaves out, and how it changes places with hook-b.
+#include <dirent.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <atomic>
+#include <fstream>
+#include <set>
+#include <thread>
+
+#include "tests/netns/supervisor_fixture.h"
+
+namespace forcebind {
+namespace {
+
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class HookDTest : public SupervisorTest {
+ protected:
+  std::set<std::string> Pinned() {
+    std::set<std::string> names;
+    DIR* directory = opendir(supervisor_->bpf_dir().c_str());
+    while (const dirent* entry = directory != nullptr ? readdir(directory) : nullptr) names.insert(entry->d_name);
+    if (directory != nullptr) closedir(directory);
+    return names;
+  }
+  void Restart(const char* backend) {
+    ASSERT_EQ(supervisor_->Stop(SIGTERM), 0);
+    ASSERT_EQ(supervisor_->Start({"--backend", backend}), absl::OkStatus());
+    ASSERT_EQ(Status()["backend"], backend);
+  }
+  Json Explain(const std::string& endpoint) {
+    TestClient client = Connect();
+    client.Send(wire::ExplainRequest{.protocol = Protocol::kTcp, .endpoint = E(endpoint)});
+    return Json::parse(client.ReceiveDocument(), nullptr, false);
+  }
+};
+
+// A setting of net.ipv4 in the test's network namespace.
+bool SetNet(const char* name, const char* value) {
+  std::ofstream file(absl::StrCat("/proc/sys/net/ipv4/", name));
+  file << value << std::flush;
+  return file.good();
+}
+
+TEST_F(HookDTest, TracksNobody) {
+  EXPECT_EQ(Status()["backend"], "hook-d");
+  const auto pinned = Pinned();
+  EXPECT_THAT(pinned, Contains("link_fb_lookup"));
+  for (const char* tracking : {"exact", "records", "link_fb_tcp_listen", "link_fb_tcp_state", "link_fb_udp_connect4"}) {
+    EXPECT_THAT(pinned, Not(Contains(tracking)));
+  }
+}
+
+TEST_F(HookDTest, ExplainNamesTheStage) {
+  TestClient web = Connect();
+  const UniqueFd listener = Publish(&web, "web");
+  const Json published = Explain("192.0.2.7:80");
+  EXPECT_EQ(published["winner"]["stage"], "D") << published;
+  EXPECT_EQ(published["winner"]["service"], "web");
+  const UniqueFd exact = ListenOn(E("192.0.2.8:80"));
+  const Json specific = Explain("192.0.2.8:80");
+  EXPECT_EQ(specific["winner"]["stage"], "C") << specific;
+}
+
+TEST_F(HookDTest, ASwitchOfBackendsLosesNoConnection) {
+  TestClient web = Connect();
+  const UniqueFd listener = Publish(&web, "web");
+  const UniqueFd exact = ListenOn(E("192.0.2.8:80"));
+  ASSERT_TRUE(listener.valid() && exact.valid());
+  std::atomic<bool> stop = false;
+  std::atomic<int> answered = 0;
+  std::atomic<bool> failed = false;
+  std::thread clients([&] {
+    while (!stop && !failed) {
+      failed = FromClient("192.0.2.7:80") != 0 || !HasWaiting(listener.get()) || FromClient("192.0.2.8:80") != 0 ||
+               !HasWaiting(exact.get());
+      ++answered;
+    }
+  });
+  for (const char* backend : {"hook-b", "hook-d", "hook-b", "hook-b", "hook-d"}) {
+    Restart(backend);
+    const int before = answered;
+    while (answered < before + 3 && !failed) std::this_thread::yield();
+  }
+  stop = true;
+  clients.join();
+  EXPECT_FALSE(failed);
+  EXPECT_EQ(Status()["services"].size(), 1u);
+}
+
+// A listener that came while nobody was tracked, and one that went.
+TEST_F(HookDTest, HookBKnowsTheListenersThatItFinds) {
+  TestClient web = Connect();
+  const UniqueFd listener = Publish(&web, "web");
+  Restart("hook-b");
+  UniqueFd gone = ListenOn(E("192.0.2.7:80"));
+  Restart("hook-d");
+  gone.reset();
+  const UniqueFd exact = ListenOn(E("192.0.2.8:80"));
+  Restart("hook-b");
+  EXPECT_THAT(Pinned(), Contains("exact"));
+  EXPECT_EQ(FromClient("192.0.2.7:80"), 0);
+  EXPECT_TRUE(HasWaiting(listener.get()));
+  EXPECT_EQ(FromClient("192.0.2.8:80"), 0);
+  EXPECT_TRUE(HasWaiting(exact.get()));
+}
+
+TEST_F(HookDTest, APortThatTheKernelGivesAwayIsNamed) {
+  constexpr char kWarning[] = "tcp/80 is published and guarded, but the kernel may give it to anybody's socket";
+  ASSERT_TRUE(SetNet("ip_unprivileged_port_start", "0"));  // no privileged port can be given out
+  ASSERT_TRUE(SetNet("ip_local_port_range", "80 60999"));
+  ASSERT_TRUE(SetNet("ip_local_reserved_ports", "80"));
+  {
+    TestClient web = Connect();
+    const UniqueFd listener = Publish(&web, "web");
+    EXPECT_THAT(supervisor_->StderrText(), Not(HasSubstr(kWarning)));
+  }
+  Restart("hook-b");
+  ASSERT_TRUE(SetNet("ip_local_reserved_ports", "81"));
+  {
+    TestClient web = Connect();
+    const UniqueFd listener = Publish(&web, "web");
+    EXPECT_THAT(supervisor_->StderrText(), Not(HasSubstr(kWarning)));
+  }
+  Restart("hook-d");
+  TestClient web = Connect();
+  const UniqueFd listener = Publish(&web, "web");
+  EXPECT_THAT(supervisor_->StderrText(), HasSubstr(kWarning));
+  EXPECT_THAT(supervisor_->StderrText(), HasSubstr("add 80 to net.ipv4.ip_local_reserved_ports\n"));
+}
+
+}  // namespace
+}  // namespace forcebind
