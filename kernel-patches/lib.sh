@@ -30,3 +30,12 @@ unpack_source() {
   quietly "unpacking the source" tar --strip-components=1 -C "$1" -xJf "$download/package/usr/src/$package.tar.xz"
   rm -rf "$download"
 }
+
+# apply_patches DIRECTORY: puts the patches on the source in it.
+apply_patches() {
+  local patch
+  for patch in "${patches[@]}"; do
+    quietly "applying kernel-patches/$version/$(basename "$patch") to $source_version" \
+      patch -d "$1" -p1 --forward --fuzz=0 --input="$patch"
+  done
+}
