@@ -46,7 +46,10 @@ struct fb_state {
 	__u64 netns_cookie;	/* of the network namespace that all this is about */
 };
 
-/* routes: LPM trie from (protocol, family, port, public address prefix) to a group of sockets. */
+/*
+ * routes, fallback_routes: LPM tries from (protocol, family, port, public address prefix) to a group of sockets; the
+ * latter for hook F, with port 0 for any port.
+ */
 struct fb_route_key {
 	__u32 prefix_length; /* 32 + the length of the address prefix */
 	__u8 protocol;

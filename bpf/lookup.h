@@ -103,24 +103,18 @@ static __always_inline bool fb_assign(struct bpf_sk_lookup *ctx, __u32 slot)
 	return false;
 }
 
-SEC("sk_lookup")
-int fb_lookup(struct bpf_sk_lookup *ctx)
+static __always_inline int fb_dispatch(struct bpf_sk_lookup *ctx, struct fb_route *route, struct fb_exact_key *key)
 {
-	struct fb_route_key route_key = {};
-	struct fb_exact_key key = {};
-	struct fb_route *route;
 	struct fb_group *group;
 	__u32 id, flags;
 
-	fb_fill_keys(ctx, &route_key, &key);
-	route = bpf_map_lookup_elem(&routes, &route_key);
 	if (!route)
 		return SK_PASS;
 	id = route->group;
 	flags = route->flags;
 	if (id == FB_NO_SLOT)
 		return SK_PASS;
-	if (fb_has_exact(&key, ctx->ingress_ifindex)) {
+	if (fb_has_exact(key, ctx->ingress_ifindex)) {
 		FB_COUNT(yielded);
 		FB_COUNT_GROUP(id, fell_through);
 		return SK_PASS;
@@ -130,7 +124,7 @@ int fb_lookup(struct bpf_sk_lookup *ctx)
 		FB_COUNT(dispatched);
 		FB_COUNT_GROUP(id, dispatched);
 		if (ctx->protocol == IPPROTO_UDP)
-			fb_remember_flow(ctx, id, &key);
+			fb_remember_flow(ctx, id, key);
 		return SK_PASS;
 	}
 	FB_COUNT(gone);
@@ -139,6 +133,16 @@ int fb_lookup(struct bpf_sk_lookup *ctx)
 		return SK_PASS;
 	FB_COUNT(refused);
 	return SK_DROP;
+}
+
+SEC("sk_lookup")
+int fb_lookup(struct bpf_sk_lookup *ctx)
+{
+	struct fb_route_key route_key = {};
+	struct fb_exact_key key = {};
+
+	fb_fill_keys(ctx, &route_key, &key);
+	return fb_dispatch(ctx, bpf_map_lookup_elem(&routes, &route_key), &key);
 }
 
 #endif /* FORCEBIND_BPF_LOOKUP_H_ */

@@ -58,6 +58,7 @@ class ProfileReader {
   absl::Status ReadWhenGone(const TomlNode& node, WhenGone* when_gone);
   absl::Status ReadPublication(const TomlNode& node);
   absl::Status ReadPublicationTable(const TomlNode& node, Publication* publication);
+  absl::Status ReadStage(const TomlNode& node, Stage* stage);
   absl::Status ReadPublishedPort(const TomlNode& node, Publication* publication);
 
   TomlReader reader_;
@@ -118,7 +119,25 @@ absl::Status ProfileReader::ReadAddress(const TomlNode& node) {
   return status.ok() ? status : reader_.Error(node, status.message());
 }
 
+absl::Status ProfileReader::ReadStage(const TomlNode& node, Stage* stage) {
+  std::string word;
+  if (absl::Status status = reader_.Read(node, &word); !status.ok()) return status;
+  if (word != "D" && word != "F") return reader_.Error(node, "must be \"D\" or \"F\"");
+  *stage = word == "F" ? Stage::kF : Stage::kD;
+  return absl::OkStatus();
+}
+
+// REQUIRES: the stage has been read.
 absl::Status ProfileReader::ReadPublishedPort(const TomlNode& node, Publication* publication) {
+  std::string text;
+  if (absl::Status status = reader_.Read(node, &text); !status.ok()) return status;
+  if (text == "tcp/*" || text == "udp/*") {
+    publication->protocol = text == "tcp/*" ? Protocol::kTcp : Protocol::kUdp;
+    publication->port = kAnyPort;
+    if (publication->stage == Stage::kF) return absl::OkStatus();
+    return reader_.Error(node,
+                         absl::StrCat("\"", text, "\" is for stage F alone: { port = \"", text, "\", stage = \"F\" }"));
+  }
   PortRange range;
   if (absl::Status status = ReadParsed(reader_, node, &range); !status.ok()) return status;
   if (range.first != range.last) {
@@ -130,15 +149,32 @@ absl::Status ProfileReader::ReadPublishedPort(const TomlNode& node, Publication*
 }
 
 absl::Status ProfileReader::ReadPublicationTable(const TomlNode& node, Publication* publication) {
+  bool has_port = false;
+  const TomlNode* guard = nullptr;
+  // In this order: `port` needs the stage.
   absl::Status status = reader_.ReadTable(
       node, {
-                {"port", [&](const TomlNode& value) { return ReadPublishedPort(value, publication); }},
+                {"stage", [&](const TomlNode& value) { return ReadStage(value, &publication->stage); }},
+                {"port",
+                 [&](const TomlNode& value) {
+                   has_port = true;
+                   return ReadPublishedPort(value, publication);
+                 }},
                 {"on", [&](const TomlNode& value) { return ReadPrefixes(reader_, value, &publication->on); }},
-                {"guard", [&](const TomlNode& value) { return reader_.Read(value, &publication->guard); }},
+                {"guard",
+                 [&](const TomlNode& value) {
+                   guard = &value;
+                   return reader_.Read(value, &publication->guard);
+                 }},
                 {"when-gone", [&](const TomlNode& value) { return ReadWhenGone(value, &publication->when_gone); }},
             });
-  if (status.ok() && publication->port == 0) return reader_.Error(node, "lacks a port, such as port = \"tcp/80\"");
-  return status;
+  if (!status.ok()) return status;
+  if (!has_port) return reader_.Error(node, "lacks a port, such as port = \"tcp/80\"");
+  if (publication->stage == Stage::kD) return absl::OkStatus();
+  if (guard != nullptr && publication->guard)
+    return reader_.Error(*guard, "is for stage D: at stage F everybody else comes first, so nobody's bind is refused");
+  publication->guard = false;
+  return absl::OkStatus();
 }
 
 absl::Status ProfileReader::ReadPublication(const TomlNode& node) {

@@ -90,10 +90,11 @@ struct Dispatch {
   bool refuses() const { return route != nullptr && route->group != kNobody && !taker() && route->refuse_when_gone; }
 };
 
-Dispatch FindRoute(const ExplainFacts& facts) {
+// At one stage, for one port.
+Dispatch FindRoute(const ExplainFacts& facts, Stage stage, uint16_t port) {
   Dispatch found;
   for (const Route& route : facts.routes) {
-    if (route.key.protocol != facts.protocol || route.key.port != facts.endpoint.port) continue;
+    if (route.key.protocol != facts.protocol || route.key.port != port || route.key.stage != stage) continue;
     if (!route.key.on.Contains(facts.endpoint.address)) continue;
     if (found.route == nullptr || route.key.on.length > found.route->key.on.length) found.route = &route;
   }
@@ -102,6 +103,11 @@ Dispatch FindRoute(const ExplainFacts& facts) {
     if (group.group == found.route->group && found.route->group != kNobody) found.group = &group;
   }
   return found;
+}
+
+Dispatch FindFallback(const ExplainFacts& facts) {
+  const Dispatch found = FindRoute(facts, Stage::kF, facts.endpoint.port);
+  return found.route != nullptr ? found : FindRoute(facts, Stage::kF, kAnyPort);
 }
 
 std::string DescribeRoute(const Dispatch& dispatch) {
@@ -117,7 +123,8 @@ class Walk {
  public:
   explicit Walk(const ExplainFacts& facts)
       : facts_(facts),
-        dispatch_(FindRoute(facts)),
+        dispatch_(FindRoute(facts, Stage::kD, facts.endpoint.port)),
+        fallback_(FindFallback(facts)),
         exact_(Find(facts, [&](const SocketFact& socket) { return IsExact(socket, facts.endpoint.address); })),
         wildcard_(Find(facts, IsWildcard)) {}
 
@@ -128,7 +135,7 @@ class Walk {
     Listeners("C", exact_, "the exact address wins over any wildcard");
     ProgramAtD();
     Listeners("E", wildcard_, "no exact listener, no publication: the wildcard has it");
-    Add("F", "nothing: it takes a patched kernel", "goes on");
+    ProgramAtF();
     Finish();
     return std::move(result_);
   }
@@ -166,8 +173,8 @@ class Walk {
   }
 
   // The socket of the service that the route leads to, if it is among the facts.
-  void DecideRouted(const char* stage) {
-    const std::string& service = dispatch_.group->service;
+  void DecideRouted(const char* stage, const Dispatch& dispatch) {
+    const std::string& service = dispatch.group->service;
     result_.winner = ExplainedWinner{.stage = stage, .service = service};
     for (const SocketFact& socket : facts_.sockets) {
       if (socket.service != service || socket.protocol != facts_.protocol) continue;
@@ -182,33 +189,41 @@ class Walk {
     return socket.family == Family::kIpv6 && (!socket.local.address.IsV4Mapped() || !socket.v6only);
   }
 
-  void Program(const char* stage) {
-    const bool acts = dispatch_.group != nullptr || dispatch_.refuses();
+  void Program(const char* stage, const Dispatch& dispatch) {
+    const bool acts = dispatch.group != nullptr || dispatch.refuses();
     if (acts && !exact_.best.empty() && stage[0] == 'B') {
-      return Add(stage, DescribeRoute(dispatch_), "yields: somebody listens on exactly this address, see C");
+      return Add(stage, DescribeRoute(dispatch), "yields: somebody listens on exactly this address, see C");
     }
-    if (dispatch_.taker()) {
-      if (!decided()) DecideRouted(stage);
-      return Add(stage, DescribeRoute(dispatch_), absl::StrCat("given to service \"", dispatch_.group->service, "\""));
+    if (dispatch.taker()) {
+      if (!decided()) DecideRouted(stage, dispatch);
+      return Add(stage, DescribeRoute(dispatch), absl::StrCat("given to service \"", dispatch.group->service, "\""));
     }
-    if (dispatch_.refuses()) {
+    if (dispatch.refuses()) {
       if (!decided()) result_.winner = ExplainedWinner{.stage = stage, .refused = true};
-      return Add(stage, DescribeRoute(dispatch_), "dropped: the profile of the service that is gone says so");
+      return Add(stage, DescribeRoute(dispatch), "dropped: the profile of the service that is gone says so");
     }
-    Add(stage, DescribeRoute(dispatch_), "goes on");
+    Add(stage, DescribeRoute(dispatch), "goes on");
   }
 
   void ProgramAtB() {
     if (facts_.backend == "hook-b") {
-      Program("B");
+      Program("B", dispatch_);
     } else {
       Add("B", "nothing of forcebind's", "goes on");
     }
   }
 
+  void ProgramAtF() {
+    if (facts_.backend == "hook-d") {
+      Program("F", fallback_);
+    } else {
+      Add("F", "nothing: it takes a patched kernel", "goes on");
+    }
+  }
+
   void ProgramAtD() {
     if (facts_.backend == "hook-d") {
-      Program("D");
+      Program("D", dispatch_);
     } else {
       Add("D", facts_.backend == "hook-b" ? "hook-b acts for it, see B" : "nothing: it takes a patched kernel",
           "goes on");
@@ -248,7 +263,7 @@ class Walk {
   }
 
   const ExplainFacts& facts_;
-  const Dispatch dispatch_;
+  const Dispatch dispatch_, fallback_;
   const Candidates exact_, wildcard_;
   Explanation result_;
   bool decided_before_ = false;

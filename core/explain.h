@@ -8,7 +8,7 @@
 //   C  listeners bound to exactly this address
 //   D  sk_lookup program on a patched kernel
 //   E  listeners on the wildcard
-//   F  sk_lookup program on a patched kernel, last
+//   F  sk_lookup program on a patched kernel, last; a route for the port goes before one for any port
 //   The first stage with a taker wins, but that hook-b yields to C. Within C and E the score decides: for IPv4 an IPv4
 //   socket beats a dual-stack one, a socket bound to the interface beats one that is not; equal ones share by
 //   SO_REUSEPORT, and without that the youngest UDP socket (the first in the hash chain) has it all. Source:

@@ -22,7 +22,11 @@ bool IsWithin(const Prefix& inner, const Prefix& outer) {
 }
 
 bool Covers(const GrantedPorts& granted, const Publication& publication, const Prefix& prefix) {
-  if (!granted.ports.Contains(publication.protocol, publication.port)) return false;
+  // Any port takes a grant of every port.
+  const uint16_t first = publication.port == kAnyPort ? 1 : publication.port;
+  const uint16_t last = publication.port == kAnyPort ? 65535 : publication.port;
+  if (!granted.ports.Contains(publication.protocol, first) || !granted.ports.Contains(publication.protocol, last))
+    return false;
   return granted.on.empty() || std::any_of(granted.on.begin(), granted.on.end(),
                                            [&](const Prefix& outer) { return IsWithin(prefix, outer); });
 }

@@ -42,7 +42,8 @@ std::vector<Prefix> PublicOf(const PublishedGroup& group, const std::vector<Pref
 void AddHoles(const RouteKey& key, const std::vector<Prefix>& holes, RouteMap* routes) {
   for (const Prefix& hole : holes) {
     if (!Covers(key.on, hole)) continue;
-    const RouteKey hole_key{key.protocol, key.port, hole};
+    RouteKey hole_key = key;
+    hole_key.on = hole;
     (*routes)[hole_key] = Route{.key = hole_key, .group = kNobody};
   }
 }
@@ -58,7 +59,7 @@ RouteMap DesiredRoutes(absl::Span<const PublishedGroup* const> groups, const Pri
   RouteMap routes;
   for (const PublishedGroup* group : groups) {
     for (const Prefix& prefix : PublicOf(*group, holes)) {
-      const RouteKey key{group->protocol, group->port, prefix};
+      const RouteKey key{group->protocol, group->public_port(), prefix, group->stage};
       routes[key] = Route{key, group->group, group->guard, group->refuse_when_gone};
       AddHoles(key, holes, &routes);
     }

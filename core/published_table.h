@@ -33,10 +33,13 @@ struct PublishedGroup {
   bool serves_v4 = false;
   bool serves_v6 = false;
   bool published = false;
+  Stage stage = Stage::kD;
+  bool any_port = false;   // published on every port; `reach` still on `port`
   std::vector<Prefix> on;  // empty = everywhere; only if published
   bool guard = false;
   bool refuse_when_gone = false;
   std::optional<IpAddress> reach;  // the ULA of a dual-stack socket
+  uint16_t public_port() const { return any_port ? kAnyPort : port; }
   friend bool operator==(const PublishedGroup&, const PublishedGroup&) = default;
 };
 

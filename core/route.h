@@ -15,10 +15,18 @@ namespace forcebind {
 using GroupId = uint32_t;
 inline constexpr GroupId kNobody = 0xffffffff;
 
+// Where in the kernel's search a route is looked for, see README.md: before the wildcard's listeners, or after all.
+enum class Stage : uint8_t { kD = 0, kF = 1 };
+constexpr const char* ToString(Stage stage) { return stage == Stage::kD ? "D" : "F"; }
+
+// In a route's key and in a publication, at stage F only.
+inline constexpr uint16_t kAnyPort = 0;
+
 struct RouteKey {
   Protocol protocol = Protocol::kTcp;
   uint16_t port = 0;
   Prefix on;
+  Stage stage = Stage::kD;
   friend auto operator<=>(const RouteKey&, const RouteKey&) = default;
 };
 

@@ -9,10 +9,6 @@
 namespace forcebind {
 namespace {
 
-std::string PortName(const Publication& publication) {
-  return absl::StrCat(ToString(publication.protocol), "/", publication.port);
-}
-
 bool IsNameCharacter(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
 }
@@ -43,27 +39,40 @@ absl::Status AddPublication(const Publication& publication, std::vector<Publicat
   size_t prefixes = publication.on.size();
   for (const Publication& other : *publish) {
     if (other.protocol == publication.protocol && other.port == publication.port) {
-      return absl::InvalidArgumentError(absl::StrCat(PortName(publication), " is published twice"));
+      return absl::InvalidArgumentError(absl::StrCat(PortText(publication), " is published twice"));
     }
     prefixes += other.on.size();
   }
   if (publish->size() == kMaxPublications) {
     return absl::InvalidArgumentError(
-        absl::StrCat(PortName(publication), " is one too many: a service can publish ", kMaxPublications, " ports"));
+        absl::StrCat(PortText(publication), " is one too many: a service can publish ", kMaxPublications, " ports"));
   }
   if (publication.on.size() > kMaxPrefixes || prefixes > kMaxPrefixesInAll) {
-    return absl::InvalidArgumentError(absl::StrCat(PortName(publication), " has too many prefixes: ", kMaxPrefixes,
+    return absl::InvalidArgumentError(absl::StrCat(PortText(publication), " has too many prefixes: ", kMaxPrefixes,
                                                    " for one port, ", kMaxPrefixesInAll, " for a service"));
   }
   publish->push_back(publication);
   return absl::OkStatus();
 }
 
+std::string PortText(const Publication& publication) {
+  if (publication.port == kAnyPort) return absl::StrCat(ToString(publication.protocol), "/*");
+  return absl::StrCat(ToString(publication.protocol), "/", publication.port);
+}
+
+const Publication* FindPublication(const std::vector<Publication>& publish, Protocol protocol, uint16_t port) {
+  if (port == 0) return nullptr;
+  const Publication* any = nullptr;
+  for (const Publication& publication : publish) {
+    if (publication.protocol != protocol) continue;
+    if (publication.port == port) return &publication;
+    if (publication.port == kAnyPort) any = &publication;
+  }
+  return any;
+}
+
 const Publication* ServicePolicy::FindPublication(Protocol protocol, uint16_t port) const {
-  const auto found = std::find_if(publish.begin(), publish.end(), [&](const Publication& publication) {
-    return publication.protocol == protocol && publication.port == port;
-  });
-  return found == publish.end() ? nullptr : &*found;
+  return forcebind::FindPublication(publish, protocol, port);
 }
 
 bool ServicePolicy::AllowsPort(Protocol protocol, uint16_t port) const {

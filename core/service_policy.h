@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "core/endpoint.h"
+#include "core/route.h"
 
 namespace forcebind {
 
@@ -28,12 +29,13 @@ inline constexpr size_t kMaxPrefixesInAll = 512;  // of all publications togethe
 // One published port.
 struct Publication {
   Protocol protocol = Protocol::kTcp;
-  uint16_t port = 0;
+  uint16_t port = 0;  // at stage F also kAnyPort
   // The public addresses on which it answers; empty = every address that is not private.
   std::vector<Prefix> on;
   // Keep strangers from taking the port on a specific address while it is published.
   bool guard = true;
   WhenGone when_gone = WhenGone::kFallThrough;
+  Stage stage = Stage::kD;
 
   friend bool operator==(const Publication&, const Publication&) = default;
 };
@@ -53,6 +55,13 @@ absl::Status AddPrivateAddress(const IpAddress& address, PrivateAddresses* addre
 
 // Adds `publication`. INVALID_ARGUMENT if its port is published already, or one of the limits above would be passed.
 absl::Status AddPublication(const Publication& publication, std::vector<Publication>* publish);
+
+// The publication that a listener on `port` falls under: the port's own, else that of any port; null if there is none.
+// Port 0 is none yet.
+const Publication* FindPublication(const std::vector<Publication>& publish, Protocol protocol, uint16_t port);
+
+// "tcp/80", "tcp/*"
+std::string PortText(const Publication& publication);
 
 struct ServicePolicy {
   std::string name;

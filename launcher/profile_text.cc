@@ -35,15 +35,11 @@ std::vector<std::string> ToStrings(const std::vector<T>& values) {
   return texts;
 }
 
-std::string PortText(const Publication& publication) {
-  return absl::StrCat(ToString(publication.protocol), "/", publication.port);
-}
-
 std::string PublicationText(const Publication& publication) {
   const std::string on = publication.on.empty() ? "" : absl::StrCat(", on = ", List(ToStrings(publication.on)));
   const char* when_gone = publication.when_gone == WhenGone::kRefuse ? "refuse" : "fall-through";
-  return absl::StrCat("{ port = ", Quoted(PortText(publication)), on, ", guard = ", Word(publication.guard),
-                      ", when-gone = ", Quoted(when_gone), " }");
+  return absl::StrCat("{ port = ", Quoted(PortText(publication)), on, ", stage = ", Quoted(ToString(publication.stage)),
+                      ", guard = ", Word(publication.guard), ", when-gone = ", Quoted(when_gone), " }");
 }
 
 std::string PublishText(const std::vector<Publication>& publish) {

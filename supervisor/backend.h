@@ -43,6 +43,8 @@ class Backend {
   virtual ~Backend() = default;
 
   virtual std::string name() const = 0;
+  // FAILED_PRECONDITION: it takes no routes of stage F; the message says why.
+  virtual absl::Status CheckStageF() const = 0;
 
   // Each route is live when the call returns. An equal key replaces. Not atomic as a whole; a failure names the route.
   virtual absl::Status AddRoutes(absl::Span<const Route> routes) = 0;

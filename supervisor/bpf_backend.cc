@@ -44,8 +44,9 @@ IpAddress AddressFromMap(uint8_t family, const uint8_t* bytes) {
   return IpAddress::V4(uint32_t{copy[0]} << 24 | uint32_t{copy[1]} << 16 | uint32_t{copy[2]} << 8 | copy[3]);
 }
 
-Route FromMap(const fb_route_key& key, const fb_route& value) {
+Route FromMap(Stage stage, const fb_route_key& key, const fb_route& value) {
   Route route;
+  route.key.stage = stage;
   route.key.protocol = static_cast<Protocol>(key.protocol);
   route.key.port = ntohs(key.port);
   route.key.on.base = AddressFromMap(key.family, key.address);
@@ -57,7 +58,8 @@ Route FromMap(const fb_route_key& key, const fb_route& value) {
 }
 
 std::string Describe(const RouteKey& key) {
-  return absl::StrCat(ToString(key.protocol), "/", key.port, " on ", key.on.ToString());
+  return absl::StrCat(ToString(key.protocol), "/", key.port, " on ", key.on.ToString(), " at stage ",
+                      ToString(key.stage));
 }
 
 absl::Status About(const absl::Status& status, const std::string& what) {
@@ -147,15 +149,17 @@ absl::Status BpfBackend::OpenTables() {
   auto routes = programs_.Table<fb_route_key, fb_route>("routes");
   if (!routes.ok()) return routes.status();
   routes_ = *std::move(routes);
+  if (!tracks()) {
+    auto fallback_routes = programs_.Table<fb_route_key, fb_route>("fallback_routes");
+    if (!fallback_routes.ok()) return fallback_routes.status();
+    fallback_routes_ = *std::move(fallback_routes);
+  }
   auto udp_sockets = programs_.Table<uint64_t, uint32_t>("udp_sockets");
   if (!udp_sockets.ok()) return udp_sockets.status();
   udp_sockets_ = *std::move(udp_sockets);
 
   absl::flat_hash_set<GroupId> routed;
-  absl::Status status = routes_.ForEach([&](const fb_route_key&, const fb_route& route) {
-    routed.insert(route.group);
-    return absl::OkStatus();
-  });
+  absl::Status status = ForEachRoute([&](const Route& route) { routed.insert(route.group); });
   if (!status.ok()) return status;
   // Slots and numbers that the supervisor before this one set free may have been seen by a lookup until now.
   (void)WaitForRunningPrograms();
@@ -170,7 +174,7 @@ absl::Status BpfBackend::OpenTracker() {
   if (!tracker.ok()) return tracker.status();
   tracker_ = std::make_unique<BpfTracker>(*std::move(tracker));
   // What counts the records of tables that are no more.
-  if (!programs_.reused_tracking()) Store(state_[0].device_bound, 0);
+  if (!programs_.reused_own_maps()) Store(state_[0].device_bound, 0);
   return absl::OkStatus();
 }
 
@@ -186,13 +190,34 @@ absl::Status BpfBackend::Attach() {
   return programs_.AttachDispatch(cgroup->get(), netns.get());
 }
 
+absl::Status BpfBackend::CheckStageF() const {
+  if (programs_.has_fallback()) return absl::OkStatus();
+  if (absl::Status status = FindHook(Hook::kF).status(); !status.ok()) return status;
+  return absl::FailedPreconditionError(
+      "backend hook-b has no stage F: start forcebind-supervisor with --backend hook-d");
+}
+
+absl::Status BpfBackend::ForEachRoute(const std::function<void(const Route&)>& visit) {
+  for (const Stage stage : {Stage::kD, Stage::kF}) {
+    if (stage == Stage::kF && tracks()) continue;
+    absl::Status status = RoutesOf(stage).ForEach([&](const fb_route_key& key, const fb_route& value) {
+      visit(FromMap(stage, key, value));
+      return absl::OkStatus();
+    });
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status BpfBackend::AddRoutes(absl::Span<const Route> routes) {
   for (const Route& route : routes) {
+    if (route.key.stage == Stage::kF)
+      if (absl::Status status = CheckStageF(); !status.ok()) return About(status, Describe(route.key));
     if (route.guard) {
       Store(state_[0].guarded, 1);
       WarnIfGivenOut(route.key);
     }
-    if (absl::Status status = routes_.Put(ToMap(route.key), ToMap(route)); !status.ok())
+    if (absl::Status status = RoutesOf(route.key.stage).Put(ToMap(route.key), ToMap(route)); !status.ok())
       return About(status, absl::StrCat("add a route for ", Describe(route.key)));
   }
   return absl::OkStatus();
@@ -210,17 +235,14 @@ void BpfBackend::WarnIfGivenOut(const RouteKey& key) {
 
 absl::Status BpfBackend::RemoveRoutes(absl::Span<const RouteKey> keys) {
   for (const RouteKey& key : keys)
-    if (absl::Status status = routes_.Erase(ToMap(key)); !status.ok())
+    if (absl::Status status = RoutesOf(key.stage).Erase(ToMap(key)); !status.ok())
       return About(status, absl::StrCat("remove the route for ", Describe(key)));
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<Route>> BpfBackend::Routes() {
   std::vector<Route> routes;
-  absl::Status status = routes_.ForEach([&](const fb_route_key& key, const fb_route& value) {
-    routes.push_back(FromMap(key, value));
-    return absl::OkStatus();
-  });
+  absl::Status status = ForEachRoute([&](const Route& route) { routes.push_back(route); });
   if (!status.ok()) return status;
   return routes;
 }

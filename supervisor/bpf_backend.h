@@ -60,6 +60,7 @@ class BpfBackend : public Backend {
   static absl::Status Unload(const std::string& bpf_dir);
 
   std::string name() const override { return tracks() ? "hook-b" : "hook-d"; }
+  absl::Status CheckStageF() const override;
   absl::Status AddRoutes(absl::Span<const Route> routes) override;
   absl::Status RemoveRoutes(absl::Span<const RouteKey> keys) override;
   absl::StatusOr<std::vector<Route>> Routes() override;
@@ -93,6 +94,8 @@ class BpfBackend : public Backend {
   absl::Status OpenTracker();
   absl::Status Attach();
   bool tracks() const { return options_.hook == Hook::kB; }
+  BpfTable<fb_route_key, fb_route>& RoutesOf(Stage stage) { return stage == Stage::kD ? routes_ : fallback_routes_; }
+  absl::Status ForEachRoute(const std::function<void(const Route&)>& visit);
   void WarnIfGivenOut(const RouteKey& key);
   absl::Status RegisterUdp(GroupId group, int fd, uint64_t cookie);
 
@@ -101,6 +104,7 @@ class BpfBackend : public Backend {
   BpfPrograms programs_;
   MappedArray<fb_state> state_;
   BpfTable<fb_route_key, fb_route> routes_;
+  BpfTable<fb_route_key, fb_route> fallback_routes_;  // kD only
   BpfTable<uint64_t, uint32_t> udp_sockets_;
   std::unique_ptr<BpfSlots> slots_;
   std::unique_ptr<BpfTracker> tracker_;  // kB only

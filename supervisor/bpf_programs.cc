@@ -78,16 +78,19 @@ OpenedObject OpenFor(Hook hook) {
 }
 
 bool IsTracking(const std::string& map) { return map == "exact" || map == "records"; }
+bool IsOfOneHook(const std::string& map) { return IsTracking(map) || map == "fallback_routes"; }
 
 }  // namespace
 
 absl::StatusOr<uint32_t> FindHook(Hook hook) {
   if (hook == Hook::kB) return BPF_SK_LOOKUP;
   if (absl::Status status = CheckBtf(); !status.ok()) return status;
-  absl::StatusOr<std::optional<uint32_t>> type = FindKernelEnumValue("bpf_attach_type", "BPF_SK_LOOKUP_WILDCARD");
+  const char* name = hook == Hook::kD ? "BPF_SK_LOOKUP_WILDCARD" : "BPF_SK_LOOKUP_FALLBACK";
+  absl::StatusOr<std::optional<uint32_t>> type = FindKernelEnumValue("bpf_attach_type", name);
   if (!type.ok()) return type.status();
   if (type->has_value() && LoadsFor(**type)) return **type;
-  return absl::FailedPreconditionError("this kernel has no hook D (see kernel-patches/README.md)");
+  return absl::FailedPreconditionError(
+      absl::StrCat("this kernel has no hook ", hook == Hook::kD ? "D" : "F", " (see kernel-patches/README.md)"));
 }
 
 struct BpfPrograms::Attachment {
@@ -105,18 +108,28 @@ class ProgramLoader {
   }
   ~ProgramLoader() { libbpf_words = nullptr; }
 
-  absl::StatusOr<BpfPrograms> Load(uint32_t lookup_type, uint64_t netns_cookie, uint32_t max_exact) {
+  absl::StatusOr<BpfPrograms> Load(Hook hook, uint64_t netns_cookie, uint32_t max_exact) {
     if (opened_.object == nullptr) return LoadError(errno, words_);
     *opened_.netns_cookie = netns_cookie;
-    bpf_program__set_expected_attach_type(bpf_object__find_program_by_name(opened_.object, "fb_lookup"),
-                                          static_cast<bpf_attach_type>(lookup_type));
-    programs_.lookup_type_ = lookup_type;
+    if (absl::Status status = PlaceAt(hook, "fb_lookup"); !status.ok()) return status;
+    if (hook == Hook::kD && absl::IsFailedPrecondition(PlaceAt(Hook::kF, "fb_fallback")))
+      bpf_program__set_autoload(Program("fb_fallback"), false);
     if (absl::Status status = PrepareMaps(max_exact); !status.ok()) return status;
     if (int error = bpf_object__load(opened_.object); error != 0) return LoadError(-error, words_);
     return Keep();
   }
 
  private:
+  bpf_program* Program(const char* name) { return bpf_object__find_program_by_name(opened_.object, name); }
+
+  absl::Status PlaceAt(Hook hook, const char* program) {
+    absl::StatusOr<uint32_t> type = FindHook(hook);
+    if (!type.ok()) return type.status();
+    bpf_program__set_expected_attach_type(Program(program), static_cast<bpf_attach_type>(*type));
+    programs_.lookups_[program] = *type;
+    return absl::OkStatus();
+  }
+
   // How many maps of a kind are pinned, and an example of those that are not.
   struct Pinned {
     int found = 0;
@@ -125,13 +138,13 @@ class ProgramLoader {
   };
 
   absl::Status PrepareMaps(uint32_t max_exact) {
-    Pinned shared, tracking;
+    Pinned shared, own;
     bpf_map* map;
     bpf_object__for_each_map(map, opened_.object) {
       if (bpf_map__is_internal(map)) continue;
       const std::string name = bpf_map__name(map);
       if (IsTracking(name)) bpf_map__set_max_entries(map, max_exact);
-      Pinned& kind = IsTracking(name) ? tracking : shared;
+      Pinned& kind = IsOfOneHook(name) ? own : shared;
       absl::StatusOr<UniqueFd> pinned = pins_.Get(name);
       if (absl::IsNotFound(pinned.status())) {
         kind.missing = name;
@@ -141,10 +154,10 @@ class ProgramLoader {
       if (absl::Status status = Reuse(map, pinned->get()); !status.ok()) return status;
       ++kind.found;
     }
-    for (const Pinned& kind : {shared, tracking})
+    for (const Pinned& kind : {shared, own})
       if (kind.is_part()) return OtherVersion(absl::StrCat("has no map ", kind.missing));
     programs_.reused_maps_ = shared.found > 0;
-    programs_.reused_tracking_ = tracking.found > 0;
+    programs_.reused_own_maps_ = own.found > 0;
     return absl::OkStatus();
   }
 
@@ -172,7 +185,8 @@ class ProgramLoader {
     }
     bpf_program* program;
     bpf_object__for_each_program(program, opened_.object) {
-      programs_.programs_[bpf_program__name(program)] = Copy(bpf_program__fd(program));
+      if (bpf_program__autoload(program))
+        programs_.programs_[bpf_program__name(program)] = Copy(bpf_program__fd(program));
     }
     for (const auto& [name, fd] : programs_.maps_)
       if (!fd.valid()) return ErrnoStatus(errno, absl::StrCat("keep the map ", name));
@@ -192,12 +206,10 @@ class ProgramLoader {
 absl::StatusOr<BpfPrograms> BpfPrograms::Load(Hook hook, const PinDir& pins, uint64_t netns_cookie,
                                               uint32_t max_exact) {
   if (absl::Status status = CheckBtf(); !status.ok()) return status;
-  absl::StatusOr<uint32_t> lookup_type = FindHook(hook);
-  if (!lookup_type.ok()) return lookup_type.status();
-  return ProgramLoader(hook, pins).Load(*lookup_type, netns_cookie, max_exact);
+  return ProgramLoader(hook, pins).Load(hook, netns_cookie, max_exact);
 }
 
-absl::Status BpfPrograms::Attach(const char* name, uint32_t type, int target) {
+absl::Status BpfPrograms::Attach(const std::string& name, uint32_t type, int target) {
   const int fd = program(name);
   UniqueFd link(type == BPF_TRACE_RAW_TP ? bpf_raw_tracepoint_open(nullptr, fd)
                                          : bpf_link_create(fd, target, static_cast<bpf_attach_type>(type), nullptr));
@@ -237,7 +249,9 @@ absl::Status BpfPrograms::AttachDispatch(int cgroup, int netns) {
       {"fb_guard6", BPF_CGROUP_INET6_BIND},
   };
   if (absl::Status status = AttachAll(kDispatch, cgroup); !status.ok()) return status;
-  return Attach("fb_lookup", lookup_type_, netns);
+  for (const auto& [program, type] : lookups_)
+    if (absl::Status status = Attach(program, type, netns); !status.ok()) return status;
+  return absl::OkStatus();
 }
 
 absl::Status BpfPrograms::PinTo(const std::string& directory) const {

@@ -22,22 +22,24 @@
 
 namespace forcebind {
 
-// Where the lookup program stands: the stages of README.md.
-enum class Hook { kB, kD };
+// Where a lookup program can stand: the stages of README.md.
+enum class Hook { kB, kD, kF };
 
 // The number of the hook's attach type. FAILED_PRECONDITION: this kernel has no such hook.
 absl::StatusOr<uint32_t> FindHook(Hook hook);
 
 class BpfPrograms {
  public:
-  // Maps that `pins` has are used again; all or none must be there, and of the same shape: FAILED_PRECONDITION. The
-  // tables of exact listeners, which only kB has, count apart: a backend at another hook has left none.
-  // `max_exact` is the size of new ones. UNAVAILABLE and PERMISSION_DENIED say what is missing.
+  // `hook` is kB or kD; with the latter comes the program at kF, if the kernel has it.
+  // Maps that `pins` has are used again; all or none must be there, and of the same shape: FAILED_PRECONDITION. Those
+  // that only one hook has count apart: the backend at the other one has left none.
+  // `max_exact` is the size of new tables of exact listeners. UNAVAILABLE and PERMISSION_DENIED say what is missing.
   static absl::StatusOr<BpfPrograms> Load(Hook hook, const PinDir& pins, uint64_t netns_cookie, uint32_t max_exact);
 
-  // Whether the maps were there before; whether the tables of exact listeners were.
+  // Whether the maps were there before; whether those of this hook alone were.
   bool reused_maps() const { return reused_maps_; }
-  bool reused_tracking() const { return reused_tracking_; }
+  bool reused_own_maps() const { return reused_own_maps_; }
+  bool has_fallback() const { return lookups_.contains("fb_fallback"); }
 
   // What learns of sockets, to be attached before the seeding; then what answers packets, binds and sends.
   absl::Status AttachTracking(int cgroup);
@@ -58,11 +60,11 @@ class BpfPrograms {
  private:
   friend class ProgramLoader;
   struct Attachment;
-  absl::Status Attach(const char* name, uint32_t type, int target);
+  absl::Status Attach(const std::string& name, uint32_t type, int target);
   absl::Status AttachAll(absl::Span<const Attachment> attachments, int cgroup);
 
-  uint32_t lookup_type_ = 0;
-  bool reused_maps_ = false, reused_tracking_ = false;
+  std::map<std::string, uint32_t> lookups_;  // the attach types of programs
+  bool reused_maps_ = false, reused_own_maps_ = false;
   std::map<std::string, UniqueFd> maps_, programs_, links_;
 };
 

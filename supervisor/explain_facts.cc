@@ -125,7 +125,8 @@ ExplainFacts GatherFacts(const Registry& registry, Backend& backend, Protocol pr
   facts.sockets = GatherSockets(registry, protocol, endpoint.port);
   std::set<GroupId> groups;
   for (const Route& route : registry.Routes()) {
-    if (route.key.protocol != protocol || route.key.port != endpoint.port) continue;
+    if (route.key.protocol != protocol) continue;
+    if (route.key.port != endpoint.port && route.key.port != kAnyPort) continue;
     facts.routes.push_back(route);
     if (route.group != kNobody) groups.insert(route.group);
   }

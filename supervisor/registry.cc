@@ -46,6 +46,8 @@ void Registry::Note(const absl::Status& status, const char* cause) {
 
 Registry::Admission Registry::Admit(const Peer& peer, const ProcessId& companion, const wire::Hello& hello) {
   Admission admission;
+  admission.refusal = CheckStages(hello.publish);
+  if (admission.refusal.error != 0) return admission;
   admission.refusal = MakeRoomForName(peer, hello.name);
   if (admission.refusal.error != 0) return admission;
   PrivateAddresses addresses;
@@ -66,6 +68,15 @@ Registry::Admission Registry::Admit(const Peer& peer, const ProcessId& companion
   admission.refusal = Attach(admission.session, std::move(session));
   admission.welcome = {.addresses = addresses, .backend = backend_.name()};
   return admission;
+}
+
+// Earliest: a service that starts must get all that it publishes.
+Refusal Registry::CheckStages(const std::vector<Publication>& publish) const {
+  const bool uses_f = std::any_of(publish.begin(), publish.end(),
+                                  [](const Publication& publication) { return publication.stage == Stage::kF; });
+  if (!uses_f) return {};
+  const absl::Status status = backend_.CheckStageF();
+  return status.ok() ? Refusal{} : Refusal{EOPNOTSUPP, std::string(status.message())};
 }
 
 // The name is `peer`'s now.
@@ -128,9 +139,13 @@ void Registry::DropStaleRemnants(const Session& session) {
   std::vector<GroupId> stale;
   for (const auto& [id, group] : groups_) {
     if (group.service() != session.name || !routes_.IsRemnant(id)) continue;
-    const Publication* publication =
-        FindPublication(session, std::get<Protocol>(group.key), std::get<Endpoint>(group.key).port);
-    if (publication == nullptr || publication->when_gone != WhenGone::kRefuse) stale.push_back(id);
+    const PublishedGroup& remnant = *routes_.Find(id);
+    const bool wanted =
+        std::any_of(session.publish.begin(), session.publish.end(), [&](const Publication& publication) {
+          return publication.protocol == remnant.protocol && publication.port == remnant.public_port() &&
+                 publication.stage == remnant.stage && publication.when_gone == WhenGone::kRefuse;
+        });
+    if (!wanted) stale.push_back(id);
   }
   for (GroupId id : stale) ForgetGroup(id);
 }
@@ -175,21 +190,14 @@ void Registry::Count(SessionId id, const wire::Counters& counters) {
 
 // ---- claims
 
-const Publication* Registry::FindPublication(const Session& session, Protocol protocol, uint16_t port) const {
-  for (const Publication& publication : session.publish) {
-    if (publication.protocol == protocol && publication.port == port) return &publication;
-  }
-  return nullptr;
-}
-
 Refusal Registry::Authorise(const Session& session, Protocol protocol, uint16_t port) const {
   const std::string what = absl::StrCat(ToString(protocol), "/", port);
-  const Publication* publication = FindPublication(session, protocol, port);
+  const Publication* publication = FindPublication(session.publish, protocol, port);
   if (publication == nullptr)
     return {EACCES, absl::StrCat(what, " is not among the ports \"", session.name, "\" publishes")};
   if (session.peer.uid == 0 || MayPublish(options_.grants, session.peer, session.name, *publication)) return {};
-  return {EACCES, absl::StrCat("user ", session.peer.uid, " may not publish ", what, " as \"", session.name,
-                               "\": no [[grant]] in the supervisor's configuration covers it")};
+  return {EACCES, absl::StrCat("user ", session.peer.uid, " may not publish ", PortText(*publication), " as \"",
+                               session.name, "\": no [[grant]] in the supervisor's configuration covers it")};
 }
 
 PublishedGroup Registry::Wanted(const Session& session, const VerifiedListener& listener, bool published) const {
@@ -199,9 +207,11 @@ PublishedGroup Registry::Wanted(const Session& session, const VerifiedListener& 
                         .serves_v6 = listener.serves_v6};
   if (listener.dual_stack()) wanted.reach = book_.entries().at(session.name).addresses.v6;
   const Publication* publication =
-      published ? FindPublication(session, listener.protocol, listener.bound.port) : nullptr;
+      published ? FindPublication(session.publish, listener.protocol, listener.bound.port) : nullptr;
   if (publication == nullptr) return wanted;
   wanted.published = true;
+  wanted.stage = publication->stage;
+  wanted.any_port = publication->port == kAnyPort;
   wanted.on = publication->on;
   wanted.guard = publication->guard;
   wanted.refuse_when_gone = publication->when_gone == WhenGone::kRefuse;
@@ -212,7 +222,8 @@ Refusal Registry::CheckFree(SessionId id, const PublishedGroup& wanted) {
   const std::string& name = sessions_.at(id).name;
   const auto taken = [&](const std::string& by) {
     return Refusal{EADDRINUSE,
-                   absl::StrCat(ToString(wanted.protocol), "/", wanted.port, " is published by \"", by, "\"")};
+                   absl::StrCat(ToString(wanted.protocol), "/", wanted.any_port ? "*" : absl::StrCat(wanted.port),
+                                " is published by \"", by, "\"")};
   };
   for (GroupId group : routes_.FindConflicts(wanted)) {
     const std::string other = ServiceOfGroup(group);

@@ -103,6 +103,8 @@ class Registry {
     Endpoint bound;
     std::vector<Endpoint> reachable;  // private endpoints on which it answers
     std::vector<Prefix> on;           // public prefixes
+    uint16_t public_port = 0;         // kAnyPort: every port
+    Stage stage = Stage::kD;
     bool published = false;
     bool dual_stack = false;
     bool egress = false;
@@ -171,6 +173,7 @@ class Registry {
     const std::string& service() const { return std::get<0>(key); }
   };
 
+  Refusal CheckStages(const std::vector<Publication>& publish) const;
   bool IsRunning(const std::string& name) const { return services_.contains(name); }
   std::vector<SessionId> EndOthers(const Peer& peer, const std::string& name);
   Refusal MakeRoomForName(const Peer& peer, const std::string& name);
@@ -178,7 +181,6 @@ class Registry {
   Refusal Attach(SessionId id, Session session);
   absl::Status UpdatePrivateAddresses();
 
-  const Publication* FindPublication(const Session& session, Protocol protocol, uint16_t port) const;
   Refusal Authorise(const Session& session, Protocol protocol, uint16_t port) const;
   PublishedGroup Wanted(const Session& session, const VerifiedListener& listener, bool published) const;
   Refusal CheckFree(SessionId id, const PublishedGroup& wanted);

@@ -95,6 +95,8 @@ void Registry::RestoreGroups() {
     for (const Route& route : routes) {
       if (route.group != id || (restored.reach.has_value() && route.key.on == Prefix::Host(*restored.reach))) continue;
       restored.published = true;
+      restored.stage = route.key.stage;
+      restored.any_port = route.key.port == kAnyPort;
       restored.on.push_back(route.key.on);
       restored.guard = route.guard;
       restored.refuse_when_gone = route.refuse_when_gone;
@@ -115,6 +117,8 @@ void Registry::RestoreRemnants() {
                .serves_v4 = true,
                .serves_v6 = true,
                .published = true,
+               .stage = route.key.stage,
+               .any_port = route.key.port == kAnyPort,
                .on = remnant.on,
                .refuse_when_gone = true};
     remnant.on.push_back(route.key.on);

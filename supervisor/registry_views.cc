@@ -36,6 +36,7 @@ void Registry::AddView(const std::string& name, const ListenerEntry& entry, std:
                     .requested = entry.requested,
                     .bound = entry.bound,
                     .reachable = {entry.bound},
+                    .public_port = entry.bound.port,
                     .published = entry.published,
                     .dual_stack = entry.dual_stack,
                     .egress = entry.egress};
@@ -51,6 +52,10 @@ void Registry::AddView(const std::string& name, const ListenerEntry& entry, std:
   }
   if (entry.group != kNobody) {
     if (entry.published) view.on = routes_.PublicPrefixesOf(entry.group);
+    if (const PublishedGroup* group = routes_.Find(entry.group); group != nullptr) {
+      view.public_port = group->public_port();
+      view.stage = group->stage;
+    }
     if (auto count = backend_.Count(entry.group); count.ok()) view.counters = *count;
   }
   views->push_back(std::move(view));

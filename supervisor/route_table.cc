@@ -35,12 +35,18 @@ RouteMap RouteTable::Desired(const Port& port) const {
   auto found = ports_.find(port);
   if (found == ports_.end()) return {};
   for (bool remnant : {true, false}) {
+    const size_t begin = groups.size();
     for (GroupId id : found->second) {
       const Member& member = members_.at(id);
       if (member.remnant == remnant) groups.push_back(&member.group);
     }
+    // The last one has an equal route: on one port the youngest, on any port the oldest.
+    if (port.second == kAnyPort) std::reverse(groups.begin() + begin, groups.end());
   }
-  return DesiredRoutes(groups, ranges_);
+  RouteMap routes = DesiredRoutes(groups, ranges_);
+  // A group on any port is also asked on its own, where its ULA is led to it.
+  std::erase_if(routes, [&](const auto& each) { return each.first.port != port.second; });
+  return routes;
 }
 
 absl::Status RouteTable::Apply(const Port& port) {
@@ -65,27 +71,42 @@ absl::Status RouteTable::Apply(const Port& port) {
 void RouteTable::Store(GroupId id, const Member& member) {
   Erase(id);
   members_[id] = member;
-  ports_[{member.group.protocol, member.group.port}].push_back(id);
+  for (const Port& port : PortsOf(member.group)) ports_[port].push_back(id);
 }
 
 void RouteTable::Erase(GroupId id) {
   auto found = members_.find(id);
   if (found == members_.end()) return;
-  const Port port{found->second.group.protocol, found->second.group.port};
-  std::erase(ports_[port], id);
-  if (ports_[port].empty()) ports_.erase(port);
+  for (const Port& port : PortsOf(found->second.group)) {
+    std::erase(ports_[port], id);
+    if (ports_[port].empty()) ports_.erase(port);
+  }
   members_.erase(found);
 }
 
+std::set<RouteTable::Port> RouteTable::PortsOf(const PublishedGroup& group) {
+  return {{group.protocol, group.port}, {group.protocol, group.public_port()}};
+}
+
+absl::Status RouteTable::ApplyAll(const std::set<Port>& ports) {
+  absl::Status first;
+  for (const Port& port : ports) {
+    absl::Status applied = Apply(port);
+    if (first.ok()) first = applied;
+  }
+  return first;
+}
+
 absl::Status RouteTable::ApplyOrRestore(GroupId id, const Member* before) {
-  const Port port{members_.at(id).group.protocol, members_.at(id).group.port};
-  absl::Status applied = Apply(port);
+  std::set<Port> ports = PortsOf(members_.at(id).group);
+  if (before != nullptr) ports.merge(PortsOf(before->group));
+  absl::Status applied = ApplyAll(ports);
   if (applied.ok()) return applied;
   Erase(id);
   if (before != nullptr) Store(id, *before);
   // The backend refused a route; taking back the others is all that can be done, and the first error is the one to
   // tell.
-  Apply(port).IgnoreError();
+  ApplyAll(ports).IgnoreError();
   return applied;
 }
 
@@ -136,7 +157,7 @@ absl::Status RouteTable::Remove(GroupId group) {
   const Member member = found->second;
   Erase(group);
   if (!member.remnant && StandsAlone(member.group)) return RemoveAlone(member.group);
-  return Apply({member.group.protocol, member.group.port});
+  return ApplyAll(PortsOf(member.group));
 }
 
 absl::Status RouteTable::TurnIntoRemnant(GroupId group) {
@@ -146,11 +167,12 @@ absl::Status RouteTable::TurnIntoRemnant(GroupId group) {
   // Nobody lives there: the port is refused to clients, but not kept from anybody's bind.
   member.group.guard = false;
   Store(group, member);
-  return Apply({member.group.protocol, member.group.port});
+  return ApplyAll(PortsOf(member.group));
 }
 
 bool RouteTable::Conflict(const PublishedGroup& a, const PublishedGroup& b) const {
-  if (a.protocol != b.protocol || a.port != b.port || !a.published || !b.published) return false;
+  if (a.protocol != b.protocol || a.public_port() != b.public_port() || a.stage != b.stage) return false;
+  if (!a.published || !b.published) return false;
   const std::vector<Prefix> wanted = PublicPrefixes(a, ranges_);
   const std::vector<Prefix> held = PublicPrefixes(b, ranges_);
   return std::any_of(held.begin(), held.end(), [&](const Prefix& prefix) {
@@ -160,7 +182,7 @@ bool RouteTable::Conflict(const PublishedGroup& a, const PublishedGroup& b) cons
 
 std::vector<GroupId> RouteTable::FindConflicts(const PublishedGroup& group) const {
   std::vector<GroupId> conflicts;
-  auto found = ports_.find({group.protocol, group.port});
+  auto found = ports_.find({group.protocol, group.public_port()});
   if (found == ports_.end()) return conflicts;
   for (GroupId id : found->second) {
     const Member& member = members_.at(id);
@@ -171,7 +193,16 @@ std::vector<GroupId> RouteTable::FindConflicts(const PublishedGroup& group) cons
 
 std::vector<Prefix> RouteTable::PublicPrefixesOf(GroupId group) const {
   auto found = members_.find(group);
-  return found == members_.end() ? std::vector<Prefix>() : PublicPrefixes(found->second.group, ranges_);
+  if (found == members_.end()) return {};
+  const PublishedGroup& wanted = found->second.group;
+  auto applied = applied_.find({wanted.protocol, wanted.public_port()});
+  std::vector<Prefix> prefixes = PublicPrefixes(wanted, ranges_);
+  std::erase_if(prefixes, [&](const Prefix& prefix) {
+    if (applied == applied_.end()) return true;
+    auto route = applied->second.find({wanted.protocol, wanted.public_port(), prefix, wanted.stage});
+    return route == applied->second.end() || route->second.group != group;
+  });
+  return prefixes;
 }
 
 bool RouteTable::IsRemnant(GroupId group) const {
@@ -189,7 +220,7 @@ std::vector<GroupId> RouteTable::TakeOverriddenRemnants() {
   for (const auto& [id, member] : members_) {
     if (!member.remnant) continue;
     bool routed = false;
-    auto applied = applied_.find({member.group.protocol, member.group.port});
+    auto applied = applied_.find({member.group.protocol, member.group.public_port()});
     if (applied != applied_.end()) {
       for (const auto& [key, route] : applied->second) routed = routed || route.group == id;
     }

@@ -13,6 +13,7 @@
 #define FORCEBIND_SUPERVISOR_ROUTE_TABLE_H_
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -70,7 +71,10 @@ class RouteTable {
   bool StandsAlone(const PublishedGroup& group) const;
   absl::Status AddAlone(const PublishedGroup& group);
   absl::Status RemoveAlone(const PublishedGroup& group);
+  // A group on any port has two: its own one as well.
+  static std::set<Port> PortsOf(const PublishedGroup& group);
   absl::Status Apply(const Port& port);
+  absl::Status ApplyAll(const std::set<Port>& ports);
   absl::Status ApplyOrRestore(GroupId id, const Member* before);
   RouteMap Desired(const Port& port) const;
   void Store(GroupId id, const Member& member);

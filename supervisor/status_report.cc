@@ -17,12 +17,13 @@ std::string Dump(const Json& json) { return json.dump(1, ' ', false, Json::error
 Json ToJson(const Registry::ListenerView& listener) {
   Json reachable = Json::array(), open = Json::array();
   for (const Endpoint& endpoint : listener.reachable) reachable.push_back(endpoint.ToString());
-  for (const Prefix& prefix : listener.on) open.push_back(PublicText(prefix, listener.bound.port));
+  for (const Prefix& prefix : listener.on) open.push_back(PublicText(prefix, listener.public_port));
   return Json{{"protocol", ToString(listener.protocol)},
               {"requested", listener.requested.ToString()},
               {"private", listener.bound.ToString()},
               {"public", open},
               {"published", listener.published},
+              {"stage", listener.published ? Json(ToString(listener.stage)) : Json()},
               {"connections", listener.counters.dispatched},
               {"fell_through", listener.counters.fell_through},
               {"reachable", reachable},
@@ -52,10 +53,10 @@ Json ToJson(const BackendTotals& totals) {
 }  // namespace
 
 std::string PublicText(const Prefix& prefix, uint16_t port) {
-  const bool all = prefix.length == 0;
-  if (all || prefix.length == prefix.base.bit_length()) return Endpoint{prefix.base, port}.ToString();
-  if (prefix.base.is_v4()) return absl::StrCat(prefix.ToString(), ":", port);
-  return absl::StrCat("[", prefix.ToString(), "]:", port);
+  const bool one_word = prefix.length == 0 || prefix.length == prefix.base.bit_length();
+  const std::string place = one_word ? prefix.base.ToString() : prefix.ToString();
+  const std::string at = port == kAnyPort ? "*" : absl::StrCat(port);
+  return prefix.base.is_v4() ? absl::StrCat(place, ":", at) : absl::StrCat("[", place, "]:", at);
 }
 
 std::string StatusJson(Registry& registry, Backend& backend) {

@@ -16,7 +16,7 @@
 namespace forcebind {
 
 // How `prefix` and `port` are written for people: "0.0.0.0:80", "192.0.2.0/24:80", "[2001:db8::/32]:80",
-// "192.0.2.7:80".
+// "192.0.2.7:80"; "0.0.0.0:*" with kAnyPort.
 std::string PublicText(const Prefix& prefix, uint16_t port);
 
 std::string StatusJson(Registry& registry, Backend& backend);

@@ -72,10 +72,11 @@ template <typename Io>
 void Field(Io& io, Ref<Io, Publication> publication) {
   Field(io, publication.protocol);
   io.Number(publication.port, "published port");
-  io.Check(publication.port != 0, "published port", "0");
   io.List(publication.on, kMaxPrefixes, "prefixes", [&](Ref<Io, Prefix> prefix) { Field(io, prefix); });
   io.Bool(publication.guard, "guard");
   io.Enum(publication.when_gone, {WhenGone::kFallThrough, WhenGone::kRefuse}, "when-gone");
+  io.Enum(publication.stage, {Stage::kD, Stage::kF}, "stage");
+  io.Check(publication.port != kAnyPort || publication.stage == Stage::kF, "published port", "any, but not at stage F");
 }
 
 size_t PrefixesInAll(const std::vector<Publication>& publish) {

@@ -32,7 +32,7 @@
 
 namespace forcebind::wire {
 
-inline constexpr uint16_t kVersion = 2;
+inline constexpr uint16_t kVersion = 3;
 inline constexpr size_t kMaxMessageSize = 16384;
 inline constexpr size_t kMaxTextLength = 512;
 inline constexpr size_t kMaxWalls = 8;

@@ -19,6 +19,7 @@ namespace forcebind {
 class FakeBackend : public Backend {
  public:
   std::string name() const override { return "fake"; }
+  absl::Status CheckStageF() const override { return stage_f; }
 
   absl::Status AddRoutes(absl::Span<const Route> added) override {
     if (Fails("AddRoutes")) return absl::ResourceExhaustedError("the fake's routes are full");
@@ -74,10 +75,12 @@ class FakeBackend : public Backend {
   // The next call of this name fails.
   void Fail(const std::string& call) { failing_.insert(call); }
 
-  // Who gets a new connection to this endpoint; kNobody if the kernel's own lookup goes on.
-  GroupId Lookup(Protocol protocol, const Endpoint& endpoint) const {
+  // Who gets a new connection to this endpoint; kNobody if the kernel's own lookup goes on. At stage F, kAnyPort asks
+  // for the routes of any port.
+  GroupId Lookup(Protocol protocol, const Endpoint& endpoint, Stage stage = Stage::kD) const {
     const Route* best = nullptr;
     for (const auto& [key, route] : routes) {
+      if (key.stage != stage) continue;
       if (key.protocol != protocol || key.port != endpoint.port || !key.on.Contains(endpoint.address)) continue;
       if (best == nullptr || key.on.length > best->key.on.length) best = &route;
     }
@@ -89,6 +92,7 @@ class FakeBackend : public Backend {
   std::map<GroupId, GroupCounters> counts;
   BackendTotals totals;
   std::set<uint64_t> dead;
+  absl::Status stage_f;  // what CheckStageF() says
   std::function<uint64_t(int)> cookie_of;
 
  private:

@@ -175,6 +175,18 @@ TEST_F(HookBTest, RefusesStateOfAnotherNetworkNamespace) {
   EXPECT_TRUE(Mentions(status, "another network namespace")) << status.ToString();
 }
 
+TEST_F(HookBTest, HasNoStageF) {
+  Start();
+  const absl::Status status = backend_->CheckStageF();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  const bool patched = FindHook(Hook::kF).ok();
+  EXPECT_EQ(status.message(), patched
+                                  ? "backend hook-b has no stage F: start forcebind-supervisor with --backend hook-d"
+                                  : "this kernel has no hook F (see kernel-patches/README.md)");
+  const Route route{.key = {Protocol::kTcp, kAnyPort, Prefix::All(Family::kIpv4), Stage::kF}};
+  EXPECT_EQ(backend_->AddRoutes({route}).code(), absl::StatusCode::kFailedPrecondition);
+}
+
 TEST_F(HookBTest, UnloadEndsPublishingAndRemovesEverything) {
   Start();
   EXPECT_EQ(BpfBackend::Unload(options_.bpf_dir).code(), absl::StatusCode::kAlreadyExists);

@@ -110,6 +110,88 @@ TEST_F(HookDTest, HookBKnowsTheListenersThatItFinds) {
   EXPECT_TRUE(HasWaiting(exact.get()));
 }
 
+// Publishes every TCP port at stage F from 127.…:9090, by its first listener.
+TEST_F(HookDTest, AServiceTakesWhatNobodyElseTakes) {
+  TestClient rest = Connect(), web = Connect();
+  wire::Hello hello = HelloOf("rest");
+  hello.publish = {{.protocol = Protocol::kTcp, .port = kAnyPort, .guard = false, .stage = Stage::kF}};
+  const auto welcome = rest.Hello(hello);
+  ASSERT_TRUE(welcome.has_value());
+  const Endpoint first{*welcome->addresses.v4, 9090}, second{*welcome->addresses.v4, 9091};
+  const auto open = [&](const Endpoint& target) {
+    EXPECT_EQ(rest.Claim({.protocol = Protocol::kTcp, .target = target, .dual_stack = true}), 0);
+    UniqueFd listener = ListenOn(target, AF_INET6);
+    EXPECT_EQ(rest.Listener(Published(), listener.get()), 0);
+    return listener;
+  };
+  UniqueFd oldest = open(first);
+  const UniqueFd younger = open(second);
+  const auto gets = [&](const std::string& endpoint, const UniqueFd& listener) {
+    return FromClient(endpoint) == 0 && HasWaiting(listener.get());
+  };
+  EXPECT_TRUE(gets("192.0.2.7:80", oldest));
+  EXPECT_TRUE(gets("192.0.2.7:65535", oldest));
+  EXPECT_TRUE(gets("[2001:db8::7]:1", oldest));
+  const UniqueFd published = Publish(&web, "web");
+  const UniqueFd exact = ListenOn(E("192.0.2.8:81")), wildcard = ListenOn(E("0.0.0.0:82"));
+  EXPECT_TRUE(gets("192.0.2.7:80", published));
+  EXPECT_TRUE(gets("192.0.2.8:81", exact));
+  EXPECT_TRUE(gets("192.0.2.7:81", oldest));
+  EXPECT_TRUE(gets("192.0.2.7:82", wildcard));
+  // Private addresses are nobody's but their service's.
+  EXPECT_EQ(ConnectTo("127.84.3.9:1234"), ECONNREFUSED);
+  // Its ULA leads to each of its dual-stack listeners on their ports.
+  EXPECT_EQ(ConnectTo(Endpoint{*welcome->addresses.v6, 9091}.ToString()), 0);
+  EXPECT_TRUE(HasWaiting(younger.get()));
+
+  const Json explained = Explain("192.0.2.7:1234");
+  EXPECT_EQ(explained["winner"]["stage"], "F") << explained;
+  EXPECT_EQ(explained["winner"]["service"], "rest");
+  EXPECT_EQ(Explain("192.0.2.7:82")["winner"]["stage"], "E");
+
+  // Another service may not have it as well.
+  TestClient late = Connect();
+  wire::Hello other = hello;
+  other.name = "other";
+  const auto second_welcome = late.Hello(other);
+  ASSERT_TRUE(second_welcome.has_value());
+  EXPECT_EQ(late.Claim({.protocol = Protocol::kTcp, .target = {*second_welcome->addresses.v4, 80}}), EADDRINUSE);
+
+  const auto listeners = [&] {
+    const Json status = Status();
+    for (const Json& service : status["services"]) {
+      if (service["name"] == "rest") return service["listeners"];
+    }
+    return Json();
+  };
+  for (const Json& listener : listeners()) {
+    EXPECT_EQ(listener["stage"], "F");
+    const bool leads = listener["private"] == first.ToString();
+    EXPECT_EQ(listener["public"], leads ? Json({"0.0.0.0:*", "[::]:*"}) : Json::array()) << listener;
+  }
+  Restart("hook-d");
+  EXPECT_TRUE(gets("192.0.2.7:1234", oldest));
+  EXPECT_EQ(listeners().size(), 2u);
+  oldest.reset();
+  EXPECT_EQ(FromClient("192.0.2.7:1234"), ECONNREFUSED) << "its companion has not said again what it publishes";
+}
+
+TEST_F(HookDTest, TheNextListenerTakesOver) {
+  TestClient rest = Connect();
+  wire::Hello hello = HelloOf("rest");
+  hello.publish = {{.protocol = Protocol::kTcp, .port = kAnyPort, .guard = false, .stage = Stage::kF}};
+  const auto welcome = rest.Hello(hello);
+  ASSERT_TRUE(welcome.has_value());
+  UniqueFd first = ListenOn({*welcome->addresses.v4, 9090});
+  ASSERT_EQ(rest.Listener(Published(), first.get()), 0);
+  const UniqueFd second = ListenOn({*welcome->addresses.v4, 9091});
+  ASSERT_EQ(rest.Listener(Published(), second.get()), 0);
+  first.reset();
+  EXPECT_EQ(Status()["services"][0]["listeners"].size(), 1u);
+  EXPECT_EQ(FromClient("192.0.2.7:1234"), 0);
+  EXPECT_TRUE(HasWaiting(second.get()));
+}
+
 TEST_F(HookDTest, APortThatTheKernelGivesAwayIsNamed) {
   constexpr char kWarning[] = "tcp/80 is published and guarded, but the kernel may give it to anybody's socket";
   ASSERT_TRUE(SetNet("ip_unprivileged_port_start", "0"));  // no privileged port can be given out

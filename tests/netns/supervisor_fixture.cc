@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "sys/kernel_btf.h"
+
 namespace forcebind {
 namespace {
 
@@ -94,6 +96,11 @@ wire::Listener Published() {
   listener.requested = E("0.0.0.0:80");
   listener.published = true;
   return listener;
+}
+
+bool KernelHasHookD() {
+  const auto found = FindKernelEnumValue("bpf_attach_type", "BPF_SK_LOOKUP_WILDCARD");
+  return found.ok() && found->has_value();
 }
 
 bool BecomeUser() {

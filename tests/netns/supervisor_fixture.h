@@ -39,6 +39,7 @@ bool HasWaiting(int listener);
 wire::Hello HelloOf(const std::string& name, const std::vector<uint16_t>& ports = {});
 // What a companion says of a listener on a published port 80.
 wire::Listener Published();
+bool KernelHasHookD();
 // In a child: true if it has become an ordinary user.
 bool BecomeUser();
 

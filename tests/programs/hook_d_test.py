@@ -10,8 +10,8 @@ PORT = 80
 
 
 class HookDTest(host.HostTest):
-    def explain(self, address):
-        endpoint = f"[{address}]:{PORT}" if ":" in address else f"{address}:{PORT}"
+    def explain(self, address, port=PORT):
+        endpoint = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
         return json.loads(host.run(host.BIN / "forcebind", "explain", "--json", "tcp", endpoint))
 
     def test_nginx_answers_at_stage_d_where_nobody_else_is_named(self):
@@ -26,6 +26,24 @@ class HookDTest(host.HostTest):
                 self.assertEqual(self.explain(address)["winner"]["stage"], "C")
         self.assertEqual(published.stop(), 0)
         self.check_fallback(published, private, PORT, host.ask_http, "python")
+
+    def test_a_service_at_stage_f_takes_what_nobody_else_takes(self):
+        rest = self.start("rest", servers.python("rest", 9000),
+                          publish=['{ port = "tcp/*", stage = "F" }'])
+        published = self.start("nginx", servers.nginx("nginx", PORT), publish=[f"tcp/{PORT}"])
+        for service, port in ((rest, 9000), (published, PORT)):
+            service.wait_until("an answer", lambda: host.ask_http(service.v4, port) == service.name)
+        for address in host.PUBLIC:
+            for port in (1, 9000, 65535):
+                self.assertEqual(host.ask_http(address, port, "client"), "rest")
+            self.assertEqual(host.ask_http(address, PORT, "client"), "nginx")
+        with self.stranger("192.0.2.8", 9000) as own, host.connect("192.0.2.8", 9000, "client"):
+            own.accept()[0].close()
+        winner = self.explain("192.0.2.7", 9000)["winner"]
+        self.assertEqual((winner["stage"], winner["service"]), ("F", "rest"))
+        self.assertIn("0.0.0.0:*", host.run(host.BIN / "forcebind", "status"))
+        self.assertEqual(rest.stop(), -15)
+        self.assert_refused("192.0.2.7", 9000)
 
     def test_the_doctor_has_found_the_hooks(self):
         said = host.run(host.BIN / "forcebind", "doctor", status=None)

@@ -230,7 +230,7 @@ class Service(Process):
         self.v4, self.v6 = f"127.84.3.{number}", f"{ULA}3:{number}"
         path = pathlib.Path(f"/run/profiles/{name}.toml")
         path.parent.mkdir(exist_ok=True)
-        ports = ", ".join(f'"{port}"' for port in publish)
+        ports = ", ".join(port if port.startswith("{") else f'"{port}"' for port in publish)
         path.write_text(f'name = "{name}"\naddress = ["{self.v4}", "{self.v6}"]\npublish = [{ports}]\n{profile}\n')
         super().__init__(name, [BIN / "forcebind", "run", "--profile", path, *options, "--", "chroot", ROOT, *command],
                          **popen)

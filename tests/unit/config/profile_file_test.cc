@@ -87,6 +87,27 @@ when-gone = "refuse"
                                           Publication{Protocol::kTcp, 81, {}, true, WhenGone::kFallThrough}));
 }
 
+TEST(ProfileFile, APortMayBePublishedAtStageFAndSoMayAllPorts) {
+  const ServicePolicy policy = Parsed(R"(
+publish = [
+  { port = "tcp/8080", stage = "F" },
+  { port = "tcp/80", stage = "D" },
+  { stage = "F", port = "tcp/*", when-gone = "refuse" },
+]
+allow = []
+)");
+  const Publication one{Protocol::kTcp, 8080, {}, false, WhenGone::kFallThrough, Stage::kF};
+  const Publication early{Protocol::kTcp, 80, {}, true, WhenGone::kFallThrough, Stage::kD};
+  const Publication any{Protocol::kTcp, kAnyPort, {}, false, WhenGone::kRefuse, Stage::kF};
+  EXPECT_THAT(policy.publish, ElementsAre(one, early, any));
+  EXPECT_EQ(policy.FindPublication(Protocol::kTcp, 8080)->port, 8080);
+  EXPECT_EQ(policy.FindPublication(Protocol::kTcp, 81)->port, kAnyPort);
+  EXPECT_EQ(policy.FindPublication(Protocol::kTcp, 0), nullptr);
+  EXPECT_EQ(policy.FindPublication(Protocol::kUdp, 81), nullptr);
+  EXPECT_TRUE(policy.AllowsPort(Protocol::kTcp, 81));
+  EXPECT_FALSE(policy.AllowsPort(Protocol::kUdp, 81));
+}
+
 TEST(ProfileFile, PublicationsMayBeAnArrayOfTables) {
   const ServicePolicy policy = Parsed("[[publish]]\nport = \"tcp/80\"\n[[publish]]\nport = \"tcp/81\"\n");
   EXPECT_EQ(policy.publish.size(), 2u);
@@ -113,6 +134,15 @@ TEST(ProfileFile, AnErrorNamesFileLineColumnAndWhatWouldBeRight) {
       {"publish = [\"tcp/0\"]", "web.toml:1:12: publish: \"tcp/0\" is not a port such as tcp/80"},
       {"publish = [\"tcp/80-90\"]", "web.toml:1:12: publish: \"tcp/80-90\" is a range: name each port by itself"},
       {"publish = [\n\"tcp/80\",\n  \"tcp/80\"\n]", "web.toml:3:3: publish: tcp/80 is published twice"},
+      {"publish = [\"tcp/*\"]",
+       "web.toml:1:12: publish: \"tcp/*\" is for stage F alone: { port = \"tcp/*\", stage = \"F\" }"},
+      {"publish = [{ port = \"udp/*\", stage = \"D\" }]", "web.toml:1:21: port: \"udp/*\" is for stage F alone"},
+      {"publish = [{ port = \"tcp/80\", stage = \"E\" }]", "web.toml:1:39: stage: must be \"D\" or \"F\""},
+      {"publish = [{ port = \"tcp/80\", stage = \"F\", guard = true }]", "web.toml:1:52: guard: is for stage D"},
+      {"publish = [{ stage = \"F\" }]", "web.toml:1:12: publish: lacks a port"},
+      {"publish = [{ port = \"tcp/*\", stage = \"F\" },\n{ port = \"tcp/*\", stage = \"F\" }]",
+       "web.toml:2:1: publish: tcp/* is published twice"},
+      {"allow = [\"tcp/*\"]", "web.toml:1:10: allow: \"tcp/*\" is not a port"},
       {"publish = [{ on = [\"::/0\"] }]", "web.toml:1:12: publish: lacks a port, such as port = \"tcp/80\""},
       {"publish = [{ port = \"tcp/80\", off = 1 }]", "web.toml:1:31: unknown key \"off\": did you mean \"on\"? "},
       {"publish = [{ port = \"tcp/80\", on = [\"192.0.2.1/24\"] }]",

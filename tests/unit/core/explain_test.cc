@@ -187,5 +187,23 @@ TEST(Explain, HookDStandsAfterTheExactListeners) {
   EXPECT_EQ(WinnerOf(facts), "D nginx");
 }
 
+TEST(Explain, StageFTakesWhatNobodyElseTakes) {
+  const auto at_f = [](uint16_t port, GroupId group) {
+    return Route{.key = {Protocol::kTcp, port, *Prefix::Parse("0.0.0.0/0"), Stage::kF}, .group = group};
+  };
+  ExplainFacts facts = Facts("192.0.2.7:81");
+  facts.backend = "hook-d";
+  facts.routes.push_back(at_f(kAnyPort, 2));
+  facts.groups.push_back({.group = 2, .service = "rest", .alive = true});
+  EXPECT_EQ(Explain(facts).winner->stage, "F");
+  EXPECT_EQ(Explain(facts).winner->service, "rest");
+  facts.routes.push_back(at_f(81, 1));
+  EXPECT_EQ(Explain(facts).winner->service, "web") << "the port's own route comes first";
+  facts.sockets.push_back(V4("0.0.0.0:81", "python3"));
+  EXPECT_EQ(WinnerOf(facts), "E python3");
+  facts.endpoint = E("192.0.2.7:80");
+  EXPECT_EQ(WinnerOf(facts), "D nginx");
+}
+
 }  // namespace
 }  // namespace forcebind

@@ -60,6 +60,17 @@ TEST(MayPublish, GoesByPortAndProtocol) {
   EXPECT_FALSE(MayPublish({grant}, kWww, "web", Publish(53)));
 }
 
+TEST(MayPublish, AnyPortTakesAGrantOfEveryPort) {
+  const Publication any{.protocol = kTcp, .port = kAnyPort, .stage = Stage::kF};
+  const auto may = [&](const char* ports) {
+    return MayPublish({{.uid = 1000, .publish = {Ports(ports)}}}, kWww, "web", any);
+  };
+  EXPECT_TRUE(may("tcp/1-65535"));
+  EXPECT_FALSE(may("tcp/2-65535"));
+  EXPECT_FALSE(may("tcp/1-65534"));
+  EXPECT_FALSE(may("udp/1-65535"));
+}
+
 TEST(MayPublish, PrefixesMustLieWithinGrantedOnes) {
   const Grant grant{1000, {}, {}, {Ports("tcp/80", {"192.0.2.0/24", "2001:db8::/32"})}};
   const auto may = [&](std::initializer_list<const char*> on) {

@@ -55,13 +55,20 @@ TEST(FormatProfile, FillsInTheDefaultsAndTheAddresses) {
             "name = \"web\"\n"
             "address = [\"127.84.3.1\", \"fd5e::1\"]  # from the name; a supervisor may assign others\n"
             "publish = [\n"
-            "  { port = \"tcp/80\", guard = true, when-gone = \"fall-through\" },\n"
+            "  { port = \"tcp/80\", stage = \"D\", guard = true, when-gone = \"fall-through\" },\n"
             "]\n"
             "# allow: any port\n"
             "families = [\"inet\", \"inet6\", \"unix\", \"netlink\"]\n"
             "unix = \"allow\"\n"
             "egress = true\n"
             "multicast = false\n");
+}
+
+TEST(FormatProfile, WhatItPrintsIsTheSameProfile) {
+  const ServicePolicy policy = Parsed("publish = [{ port = \"udp/*\", stage = \"F\" }, \"tcp/80\"]");
+  const std::string text = FormatProfile(policy, {}, "x");
+  EXPECT_THAT(text, HasSubstr("{ port = \"udp/*\", stage = \"F\", guard = false, when-gone = \"fall-through\" }"));
+  EXPECT_EQ(Parsed(text.substr(text.find("publish"))).publish, policy.publish);
 }
 
 TEST(FormatProfile, SaysWhyThereIsNoIpv6Address) {

@@ -176,6 +176,37 @@ TEST_F(RegistryTest, AnotherNamesAddressIsRefusedWithItsOwnersName) {
   EXPECT_THAT(refusal.text, HasSubstr("\"web\""));
 }
 
+TEST_F(RegistryTest, StageFIsRefusedWhereTheKernelHasNone) {
+  const Publication at_f{.protocol = Protocol::kTcp, .port = 80, .guard = false, .stage = Stage::kF};
+  backend_.stage_f = absl::FailedPreconditionError("no hook F");
+  const Refusal refusal = TryAdmit(HelloOf("web", {at_f}));
+  EXPECT_EQ(refusal.error, EOPNOTSUPP);
+  EXPECT_EQ(refusal.text, "no hook F");
+  backend_.stage_f = absl::OkStatus();
+  EXPECT_EQ(TryAdmit(HelloOf("web", {at_f})).error, 0);
+}
+
+TEST_F(RegistryTest, AnyPortLeadsToTheFirstListenerAndSurvivesARestart) {
+  const Publication any{.protocol = Protocol::kTcp, .port = kAnyPort, .guard = false, .stage = Stage::kF};
+  const auto session = Admit("rest", {any, {.protocol = Protocol::kTcp, .port = 80}});
+  ASSERT_EQ(Claim(session, "rest", 9090).error, 0);
+  ASSERT_EQ(Listen(session, V4Socket("rest", 80, 1)).error, 0);
+  ASSERT_EQ(Listen(session, V4Socket("rest", 9090, 2)).error, 0);
+  ASSERT_EQ(Listen(session, V4Socket("rest", 9091, 3)).error, 0);
+  const Endpoint dialled = E("192.0.2.7:0");
+  const GroupId first = backend_.Lookup(Protocol::kTcp, dialled, Stage::kF);
+  ASSERT_NE(first, kNobody);
+  EXPECT_EQ(backend_.groups.at(first), std::set<uint64_t>{2});
+  EXPECT_TRUE(Answers("192.0.2.7:80"));
+  EXPECT_FALSE(Answers("192.0.2.7:9090"));
+  const auto other = Admit("other", {any});
+  EXPECT_EQ(Claim(other, "other", 9090).error, EADDRINUSE);
+  EXPECT_EQ(Claim(other, "other", 9090).text, "tcp/* is published by \"rest\"");
+  Restart();
+  EXPECT_EQ(backend_.Lookup(Protocol::kTcp, dialled, Stage::kF), first);
+  EXPECT_TRUE(Answers("192.0.2.7:80"));
+}
+
 TEST_F(RegistryTest, APublicAddressIsNoPrivateOne) {
   wire::Hello hello = HelloOf("web");
   hello.addresses.v4 = *IpAddress::Parse("192.0.2.7");

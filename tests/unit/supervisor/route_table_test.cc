@@ -121,5 +121,39 @@ TEST_F(RouteTableTest, ANewPrivateAddressIsAHoleInEveryRoute) {
   EXPECT_EQ(At("127.1.27.1/32", 81), kNobody);
 }
 
+TEST_F(RouteTableTest, OnAnyPortTheOldestGroupIsPublishedAndEachKeepsItsUla) {
+  PublishedGroup first = Published(9090), second = Published(9091);
+  const IpAddress ula = *IpAddress::Parse("fd5e::7");
+  for (PublishedGroup* group : {&first, &second}) {
+    group->stage = Stage::kF;
+    group->any_port = true;
+    group->serves_v6 = true;
+    group->reach = ula;
+    ASSERT_TRUE(table_.Put(*group).ok());
+  }
+  const Endpoint dialled{*IpAddress::Parse("192.0.2.7"), kAnyPort};
+  EXPECT_EQ(backend_.Lookup(Protocol::kTcp, dialled, Stage::kF), first.group);
+  EXPECT_EQ(backend_.Lookup(Protocol::kTcp, {*IpAddress::Parse("127.84.3.9"), kAnyPort}, Stage::kF), kNobody);
+  EXPECT_EQ(backend_.Lookup(Protocol::kTcp, {ula, 9090}), first.group);
+  EXPECT_EQ(backend_.Lookup(Protocol::kTcp, {ula, 9091}), second.group);
+  EXPECT_THAT(table_.PublicPrefixesOf(second.group), IsEmpty());
+  EXPECT_THAT(table_.PublicPrefixesOf(first.group), ElementsAre(P("0.0.0.0/0"), P("::/0")));
+  ASSERT_TRUE(table_.Remove(first.group).ok());
+  EXPECT_EQ(backend_.Lookup(Protocol::kTcp, dialled, Stage::kF), second.group);
+  EXPECT_EQ(backend_.Lookup(Protocol::kTcp, {ula, 9090}), kNobody);
+  ASSERT_TRUE(table_.Remove(second.group).ok());
+  EXPECT_THAT(backend_.routes, IsEmpty());
+}
+
+TEST_F(RouteTableTest, StagesDoNotConflict) {
+  PublishedGroup early = Published(), late = Published();
+  late.stage = Stage::kF;
+  ASSERT_TRUE(table_.Put(early).ok());
+  EXPECT_THAT(table_.FindConflicts(late), IsEmpty());
+  ASSERT_TRUE(table_.Put(late).ok());
+  EXPECT_EQ(At("0.0.0.0/0"), early.group);
+  EXPECT_EQ(backend_.Lookup(Protocol::kTcp, {*IpAddress::Parse("192.0.2.7"), 80}, Stage::kF), late.group);
+}
+
 }  // namespace
 }  // namespace forcebind

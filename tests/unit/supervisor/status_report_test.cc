@@ -83,6 +83,8 @@ TEST(PublicText, IsWrittenForPeople) {
   EXPECT_EQ(text("192.0.2.7/32"), "192.0.2.7:80");
   EXPECT_EQ(text("192.0.2.0/24"), "192.0.2.0/24:80");
   EXPECT_EQ(text("2001:db8::/32"), "[2001:db8::/32]:80");
+  EXPECT_EQ(PublicText(*Prefix::Parse("0.0.0.0/0"), kAnyPort), "0.0.0.0:*");
+  EXPECT_EQ(PublicText(*Prefix::Parse("::/0"), kAnyPort), "[::]:*");
 }
 
 TEST_F(StatusReportTest, MetricsCountWhatHappened) {

@@ -30,6 +30,7 @@ Hello FullHello() {
   hello.publish = {
       {Protocol::kTcp, 443, {Network("192.0.2.0/24"), Network("2001:db8::/32")}, false, WhenGone::kRefuse},
       {Protocol::kUdp, 65535, {}, true, WhenGone::kFallThrough},
+      {Protocol::kTcp, kAnyPort, {}, false, WhenGone::kFallThrough, Stage::kF},
   };
   hello.walls = {"notify", "landlock"};
   hello.resumed = true;
@@ -89,7 +90,7 @@ TEST(Messages, EveryOneIsReadAsItWasWritten) {
 
 // The layout is a promise between a running service and a newer supervisor.
 TEST(Messages, LayoutIsFixed) {
-  const std::vector<uint8_t> claim = {'F', 'B', 'N', 'D', 2, 0, 2, 0, 17, 4, 127, 84, 3, 1, 0x35, 0x14, 1};
+  const std::vector<uint8_t> claim = {'F', 'B', 'N', 'D', 3, 0, 2, 0, 17, 4, 127, 84, 3, 1, 0x35, 0x14, 1};
   EXPECT_EQ(Encode(Claim{Protocol::kUdp, At("127.84.3.1:5173"), true}), claim);
 }
 
@@ -129,7 +130,7 @@ TEST(Messages, AnotherVersionIsNamed) {
   bytes.push_back(77);  // whatever another version may put there
   const absl::Status status = Decode(bytes).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(status.message(), "the other side speaks version 9 of the protocol, this one version 2");
+  EXPECT_EQ(status.message(), "the other side speaks version 9 of the protocol, this one version 3");
 }
 
 TEST(Messages, WhatIsNotOneIsRefused) {
@@ -171,7 +172,7 @@ TEST(Messages, ListsKeepTheirBounds) {
   EXPECT_THAT(RefusalOf(LargestHello(), [&](auto& bytes) { bytes[prefixes] = kMaxPrefixes + 1; }),
               HasSubstr("prefixes: too many"));
   EXPECT_THAT(RefusalOf(LargestHello(), [&](auto& bytes) { bytes[kPublishOffset + 3] = 0; }),
-              HasSubstr("published port: 0"))
+              HasSubstr("published port: any, but not at stage F"))
       << "its low byte was 1, its high byte 0";
 }
 
