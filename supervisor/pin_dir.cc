@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "sys/errno_status.h"
 
@@ -77,6 +78,17 @@ absl::Status RemoveDirectory(const std::string& path) {
   return error ? ErrnoStatus(error.value(), absl::StrCat("remove ", path)) : absl::OkStatus();
 }
 
+// The kernel takes its time with a link whose file is removed; a link that is detached has done its work. One that
+// knows no detaching (a tracepoint's) goes with its file.
+void DetachLinks(const std::string& directory) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+    if (!absl::StartsWith(entry.path().filename().string(), "link_")) continue;
+    const UniqueFd link(bpf_obj_get(entry.path().c_str()));
+    if (link.valid()) bpf_link_detach(link.get());
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<PinDir>> PinDir::Open(const std::string& given_path) {
@@ -119,6 +131,7 @@ absl::Status PinDir::Remove(const std::string& given_path) {
   if (absl::Status status = CheckBpffs(path); !status.ok()) return status;
   if (absl::Status status = RemoveDirectory(staging); !status.ok()) return status;
   if (rename(path.c_str(), staging.c_str()) != 0) return ErrnoStatus(errno, absl::StrCat("rename ", path));
+  DetachLinks(staging);
   return RemoveDirectory(staging);
 }
 

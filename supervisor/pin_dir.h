@@ -40,7 +40,8 @@ class PinDir {
   // content stays.
   absl::Status Replace(const std::function<absl::Status(const std::string& staging)>& fill);
 
-  // Removes the directory with all that is pinned in it; OK if there is none. ALREADY_EXISTS: a supervisor has it.
+  // Removes the directory with all that is pinned in it; what its links (link_NAME) attached has stopped when the call
+  // returns. OK if there is none. ALREADY_EXISTS: a supervisor has it.
   static absl::Status Remove(const std::string& path);
 
  private:
