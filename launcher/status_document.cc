@@ -19,6 +19,7 @@ StatusListener ToListener(const Json& json) {
           .reachable = JsonTexts(json, "reachable"),
           .public_places = JsonTexts(json, "public"),
           .published = JsonFlag(json, "published", false),
+          .stage = JsonText(json, "stage"),
           .egress = JsonFlag(json, "egress", false),
           .connections = JsonNumber(json, "connections")};
 }

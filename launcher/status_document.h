@@ -21,6 +21,7 @@ struct StatusListener {
   std::vector<std::string> reachable;      // private endpoints on which it answers; may be empty
   std::vector<std::string> public_places;  // "public"
   bool published = false;
+  std::string stage;  // "D" or "F"; empty if not published
   bool egress = false;
   int64_t connections = 0;
 };

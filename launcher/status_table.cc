@@ -16,7 +16,8 @@ TableCell Lines(const std::vector<std::string>& texts) { return texts.empty() ? 
 std::string PidText(const StatusService& service) { return service.pid > 0 ? absl::StrCat(service.pid) : kNothing; }
 
 std::vector<TableCell> ListenerRow(const StatusService& service, const StatusListener& listener) {
-  const TableCell places = listener.egress ? TableCell{"(egress)"} : Lines(listener.public_places);
+  TableCell places = listener.egress ? TableCell{"(egress)"} : Lines(listener.public_places);
+  if (listener.stage == "F") places.push_back("(stage F)");
   return {{service.name},
           {PidText(service)},
           {listener.protocol},

@@ -41,7 +41,9 @@ class HookDTest(host.HostTest):
             own.accept()[0].close()
         winner = self.explain("192.0.2.7", 9000)["winner"]
         self.assertEqual((winner["stage"], winner["service"]), ("F", "rest"))
-        self.assertIn("0.0.0.0:*", host.run(host.BIN / "forcebind", "status"))
+        status = host.run(host.BIN / "forcebind", "status")
+        self.assertIn("0.0.0.0:*", status)
+        self.assertIn("(stage F)", status)
         self.assertEqual(rest.stop(), -15)
         self.assert_refused("192.0.2.7", 9000)
 

@@ -40,6 +40,13 @@ TEST(FormatStatus, WhatIsNotPublishedHasNoPublicAddressAndNoCount) {
   EXPECT_THAT(FormatStatus(With(listener), 80), HasSubstr("127.84.3.1:80  -                 -\n"));
 }
 
+TEST(FormatStatus, StageFIsNamed) {
+  StatusListener listener = Published();
+  EXPECT_THAT(FormatStatus(With(listener), 80), Not(HasSubstr("stage")));
+  listener.stage = "F";
+  EXPECT_THAT(FormatStatus(With(listener), 80), HasSubstr("(stage F)"));
+}
+
 TEST(FormatStatus, AClientsSocketOnTheWildcardIsShownAsEgress) {
   const StatusListener listener{.protocol = "udp", .requested = "0.0.0.0:0", .bound = "0.0.0.0:40123", .egress = true};
   EXPECT_THAT(FormatStatus(With(listener), 80), HasSubstr("0.0.0.0:40123  (egress)"));
