@@ -20,10 +20,10 @@ choose_version() {
   mapfile -t patches < <(find "$here/$version" -name '0*.patch' ! -name '0000-*' | sort)
 }
 
-# unpack_source DIRECTORY: makes it, with the source of $package in it.
+# unpack_source DIRECTORY: makes it, with the source of $package in it. DIRECTORY.download is used on the way.
 unpack_source() {
-  local download
-  download=$(mktemp -d "$cache/kernel-download.XXXXXX")
+  local download=$1.download
+  mkdir "$download"
   (cd "$download" && quietly "fetching $package $source_version" apt-get -o APT::Sandbox::User=root download "$package=$source_version")
   quietly "unpacking $package" dpkg-deb -x "$download/$package"_*.deb "$download/package"
   mkdir "$1"
