@@ -118,6 +118,7 @@ Refusal Registry::Attach(SessionId id, Session session) {
   DropStaleRemnants(session);
   services_[session.name].sessions.insert(id);
   sessions_[id] = std::move(session);
+  Republish(id);
   return {};
 }
 

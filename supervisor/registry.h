@@ -179,6 +179,7 @@ class Registry {
   Refusal MakeRoomForName(const Peer& peer, const std::string& name);
   std::optional<SessionId> FindDetached(const Peer& peer, const ProcessId& companion, const std::string& name) const;
   Refusal Attach(SessionId id, Session session);
+  void Republish(SessionId id);
   absl::Status UpdatePrivateAddresses();
 
   Refusal Authorise(const Session& session, Protocol protocol, uint16_t port) const;

@@ -105,6 +105,30 @@ void Registry::RestoreGroups() {
   }
 }
 
+// After a restart, routes alone say what is published, and no route leads to a listener that another one comes before. With
+// the companion the profile is back, and every listener of the service is published again, the oldest first.
+void Registry::Republish(SessionId id) {
+  const Session& session = sessions_.at(id);
+  std::map<GroupId, uint64_t> cookies;  // one socket speaks for its group
+  for (uint64_t cookie : session.listeners) {
+    const ListenerEntry& entry = listeners_.at(cookie);
+    if (entry.published && entry.group != kNobody) cookies.emplace(entry.group, cookie);
+  }
+  for (const auto& [group, cookie] : cookies) {
+    const ListenerEntry& entry = listeners_.at(cookie);
+    const bool is_v4 = entry.bound.address.is_v4();
+    const VerifiedListener listener{.protocol = entry.protocol,
+                                    .bound = entry.bound,
+                                    .serves_v4 = is_v4 || entry.dual_stack,
+                                    .serves_v6 = !is_v4 || entry.dual_stack};
+    const PublishedGroup wanted = Wanted(session, listener, true);
+    Refusal refusal = Authorise(session, entry.protocol, entry.bound.port);
+    if (refusal.error == 0) refusal = CheckFree(id, wanted);
+    if (refusal.error == 0) refusal = Publish(cookie, wanted);
+    if (refusal.error != 0) ++errors_["publish"];
+  }
+}
+
 // Routes that refuse and lead to a group of nobody's: their service is gone, their refusal stands.
 void Registry::RestoreRemnants() {
   std::map<GroupId, PublishedGroup> remnants;

@@ -176,7 +176,7 @@ TEST_F(HookDTest, AServiceTakesWhatNobodyElseTakes) {
   EXPECT_EQ(FromClient("192.0.2.7:1234"), ECONNREFUSED) << "its companion has not said again what it publishes";
 }
 
-TEST_F(HookDTest, TheNextListenerTakesOver) {
+TEST_F(HookDTest, TheNextListenerTakesOverAfterARestartToo) {
   TestClient rest = Connect();
   wire::Hello hello = HelloOf("rest");
   hello.publish = {{.protocol = Protocol::kTcp, .port = kAnyPort, .guard = false, .stage = Stage::kF}};
@@ -186,6 +186,10 @@ TEST_F(HookDTest, TheNextListenerTakesOver) {
   ASSERT_EQ(rest.Listener(Published(), first.get()), 0);
   const UniqueFd second = ListenOn({*welcome->addresses.v4, 9091});
   ASSERT_EQ(rest.Listener(Published(), second.get()), 0);
+  Restart("hook-d");
+  TestClient back = Connect();
+  hello.resumed = true;
+  ASSERT_TRUE(back.Hello(hello).has_value());
   first.reset();
   EXPECT_EQ(Status()["services"][0]["listeners"].size(), 1u);
   EXPECT_EQ(FromClient("192.0.2.7:1234"), 0);
