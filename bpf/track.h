@@ -243,20 +243,23 @@ int fb_udp_connect6(struct bpf_sock_addr *ctx)
 	return fb_udp_connect(ctx);
 }
 
+/* Both seeding programs write out the cookies that they saw: a record without a socket is not one of them. */
 SEC("iter/tcp")
 int fb_seed_tcp(struct bpf_iter__tcp *ctx)
 {
 	struct sock_common *sk = ctx->sk_common;
 	struct fb_exact_key key;
+	__u64 cookie;
 
 	if (!sk || BPF_CORE_READ(sk, skc_state) != TCP_LISTEN)
 		return 0;
+	cookie = bpf_get_socket_cookie(sk);
 	if (fb_key_of_sock(&key, sk, IPPROTO_TCP) && !fb_was_given((struct sock *)sk, &key))
-		fb_track_add(bpf_get_socket_cookie(sk), &key);
+		fb_track_add(cookie, &key);
+	bpf_seq_write(ctx->meta->seq, &cookie, sizeof(cookie));
 	return 0;
 }
 
-/* Writes out the cookies that it saw: a record without a socket, twice in a row, is one whose release came before. */
 SEC("iter/udp")
 int fb_seed_udp(struct bpf_iter__udp *ctx)
 {

@@ -3,7 +3,6 @@
 
 #include <bpf/bpf.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include "supervisor/bpf_grace.h"
 #include "supervisor/mapped_array.h"
 #include "sys/errno_status.h"
+#include "sys/sock_diag.h"
 
 namespace forcebind {
 namespace {
@@ -58,10 +58,10 @@ absl::StatusOr<BpfTracker::Cookies> BpfTracker::Walk(const char* program) const 
   }
 }
 
-absl::StatusOr<std::vector<uint64_t>> BpfTracker::UdpRecords() const {
+absl::StatusOr<std::vector<uint64_t>> BpfTracker::Records() const {
   std::vector<uint64_t> cookies;
-  absl::Status status = records_.ForEach([&](uint64_t cookie, const fb_exact_key& key) {
-    if (key.protocol == IPPROTO_UDP) cookies.push_back(cookie);
+  absl::Status status = records_.ForEach([&](uint64_t cookie, const fb_exact_key&) {
+    cookies.push_back(cookie);
     return absl::OkStatus();
   });
   if (!status.ok()) return status;
@@ -78,22 +78,36 @@ absl::Status BpfTracker::Forget(uint64_t cookie) {
   return ErrnoStatus(errno, "run the BPF program fb_forget");
 }
 
-absl::Status BpfTracker::ReconcileUdp() {
-  // The records first: what comes between the two readings is met by the walk, or not looked for.
-  auto before = UdpRecords();
+absl::Status BpfTracker::Reconcile() {
+  // The records first: what comes between the readings is met by the later ones, or not looked for.
+  auto before = Records();
   if (!before.ok()) return before.status();
   auto met = Walk("fb_seed_udp");
   if (!met.ok()) return met.status();
+  auto listed = ListListeners();
+  if (!listed.ok()) return listed.status();
+  for (const DiagSocket& socket : *listed) met->insert(socket.cookie);
   Cookies missed;
+  std::vector<uint64_t> missed_twice;
   for (uint64_t cookie : *before) {
     if (met->contains(cookie)) continue;
-    if (!suspects_.contains(cookie)) {
+    if (suspects_.contains(cookie)) {
+      missed_twice.push_back(cookie);
+    } else {
       missed.insert(cookie);
-    } else if (absl::Status status = Forget(cookie); !status.ok()) {
-      return status;
     }
   }
   suspects_ = std::move(missed);
+  return missed_twice.empty() ? absl::OkStatus() : ForgetUnlessMet(missed_twice);
+}
+
+absl::Status BpfTracker::ForgetUnlessMet(const std::vector<uint64_t>& cookies) {
+  auto met = Walk("fb_seed_tcp");
+  if (!met.ok()) return met.status();
+  for (uint64_t cookie : cookies) {
+    if (met->contains(cookie)) continue;
+    if (absl::Status status = Forget(cookie); !status.ok()) return status;
+  }
   return absl::OkStatus();
 }
 
@@ -124,7 +138,7 @@ void BpfTracker::Flip() {
 }
 
 absl::Status BpfTracker::Tick() {
-  if (absl::Status status = ReconcileUdp(); !status.ok()) return status;
+  if (absl::Status status = Reconcile(); !status.ok()) return status;
   absl::StatusOr<uint32_t> zeros = Sweep();
   if (!zeros.ok()) return zeros.status();
   const bool old_is_swept = state_->both_generations == 0 || grace_passed_;

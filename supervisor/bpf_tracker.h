@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // bpf_tracker: the supervisor's half of what bpf/track.h does: tells the programs of listeners that were there before
-// them, sweeps the table, and finds the few UDP sockets that no event tells of.
+// them, sweeps the table, and finds the few sockets that no event told of.
 //
 // THEORY OF OPERATION
 //   Seeding: a bpf_iter over the kernel's TCP and UDP tables, after the tracking programs are attached. A UDP socket
-//   may just then be on its way out: its release was before its record, and nothing would remove that. So each tick
-//   walks the UDP table again; a record whose socket was not met twice in a row is removed, one that was missing is
-//   added. Sweeping: see GENERATIONS in bpf/track.h. When many entries have fallen to 0, the generation is flipped;
-//   after a grace period the entries of 0 in the old one are deleted.
+//   may just then be on its way out: its release was before its record, and nothing would remove that. Nor would
+//   anything if a removal failed (since Linux 6.15 a map's lock gives up after a quarter of a second, which a machine
+//   whose host is busy can reach). So each tick walks the UDP table again, which adds what was missing, and compares
+//   the records with the kernel's list of listeners. That list can leave one out when others come and go, so a record
+//   is removed only if its socket is missed twice in a row and a walk does not meet it either; TCP's walk, which passes
+//   all connections, is made for that alone. Sweeping: see GENERATIONS in bpf/track.h. When many entries have fallen to
+//   0, the generation is flipped; after a grace period the entries of 0 in the old one are deleted.
 // THREADS  Thread-compatible; the calling thread is in the network namespace that is tracked.
 // Tested by tests/netns/hook_b_test.cc and tests/conformance/.
 #ifndef FORCEBIND_SUPERVISOR_BPF_TRACKER_H_
@@ -39,9 +42,10 @@ class BpfTracker {
   BpfTracker(const BpfPrograms& programs, fb_state* state) : programs_(&programs), state_(state) {}
   // Runs an iterator program over the sockets; returns the cookies that it writes.
   absl::StatusOr<Cookies> Walk(const char* program) const;
-  absl::StatusOr<std::vector<uint64_t>> UdpRecords() const;
+  absl::StatusOr<std::vector<uint64_t>> Records() const;
   absl::Status Forget(uint64_t cookie);
-  absl::Status ReconcileUdp();
+  absl::Status ForgetUnlessMet(const std::vector<uint64_t>& cookies);
+  absl::Status Reconcile();
   // Deletes the entries of 0 in the old generation; returns how many there are in the current one.
   absl::StatusOr<uint32_t> Sweep();
   void Flip();
@@ -50,7 +54,7 @@ class BpfTracker {
   fb_state* state_;
   BpfTable<fb_exact_key, uint32_t> exact_;
   BpfTable<uint64_t, fb_exact_key> records_;
-  Cookies suspects_;  // UDP records that the last tick did not meet
+  Cookies suspects_;  // records that the last tick did not meet
   bool grace_passed_ = false;
 };
 

@@ -105,8 +105,8 @@ void Registry::RestoreGroups() {
   }
 }
 
-// After a restart, routes alone say what is published, and no route leads to a listener that another one comes before. With
-// the companion the profile is back, and every listener of the service is published again, the oldest first.
+// After a restart, routes alone say what is published, and no route leads to a listener that another one comes before.
+// With the companion the profile is back, and every listener of the service is published again, the oldest first.
 void Registry::Republish(SessionId id) {
   const Session& session = sessions_.at(id);
   std::map<GroupId, uint64_t> cookies;  // one socket speaks for its group
