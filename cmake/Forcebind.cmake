@@ -75,7 +75,8 @@ target_link_libraries(fb_test_headers PRIVATE fb_base fb_absl GTest::gmock)
 target_precompile_headers(fb_test_headers PRIVATE
   <gmock/gmock.h> <gtest/gtest.h> <absl/status/statusor.h> <absl/strings/str_cat.h>)
 
-# fb_test(NAME LABEL unit|netns|root|vm… SOURCES … USES …): a GoogleTest program; each case is a ctest of its own, with the labels.
+# fb_test(NAME LABEL unit|netns|root|vm… SOURCES … USES …): a GoogleTest program; each case is a ctest of its own, with the
+# label. Under vm, in the guest, the program is one ctest, guest.NAME: to start a program there takes longer than a case.
 function(fb_test name)
   cmake_parse_arguments(arg "" "TIMEOUT" "LABEL;SOURCES;USES" ${ARGN})
   if(NOT arg_TIMEOUT)
@@ -86,6 +87,14 @@ function(fb_test name)
   target_precompile_headers(${name} REUSE_FROM fb_test_headers)
   set_target_properties(${name} PROPERTIES UNITY_BUILD OFF) # tests use the same few names
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  if(vm IN_LIST arg_LABEL)
+    add_test(NAME guest.${name} COMMAND ${name})
+    set_tests_properties(guest.${name} PROPERTIES LABELS vm TIMEOUT 900)
+    list(REMOVE_ITEM arg_LABEL vm)
+  endif()
+  if(NOT arg_LABEL)
+    return()
+  endif()
   include(GoogleTest)
   gtest_discover_tests(${name} PROPERTIES TIMEOUT ${arg_TIMEOUT} DISCOVERY_TIMEOUT 60)
   # Properties that are lists cannot be given above.
