@@ -16,6 +16,12 @@ REMOTE = "remote.example"
 REMOTE_ANSWER = "far away"
 
 
+def wait_for_start(*name_servers):
+    """Until each says that it has started: it drops the queries that came between bind(2) and IP_PKTINFO."""
+    for process in name_servers:
+        process.wait_for_line("started, version|start of service")
+
+
 class NameServerTest(host.HostTest):
     def setUp(self):
         super().setUp()
@@ -23,11 +29,13 @@ class NameServerTest(host.HostTest):
         command = ["chroot", host.ROOT, *servers.dnsmasq("upstream", UPSTREAM_PORT, None, records)]
         self.upstream = host.Process("upstream", ["ip", "netns", "exec", "client", *command])
         self.addCleanup(self.upstream.end)
-        ask = servers.ask_dns("udp", REMOTE)
-        self.upstream.wait_until("its answer", lambda: ask(UPSTREAM_ADDRESS, UPSTREAM_PORT, "client") == REMOTE_ANSWER)
+        wait_for_start(self.upstream)
+        answer = servers.ask_dns("udp", REMOTE)(UPSTREAM_ADDRESS, UPSTREAM_PORT, "client")
+        self.assertEqual(answer, REMOTE_ANSWER)
 
     def check_name_servers(self, published, private, asked_by_tcp):
         """`asked_by_tcp`: those that answer over TCP at their private addresses, too."""
+        wait_for_start(published, private)
         names = (published.name, private.name)
         self.check_pair(published, private, PORT, servers.ask_dns("udp"), names)
         self.assert_udp_strangers_keep_their_packets(servers.ask_dns("udp"), names[0], PORT)

@@ -26,8 +26,8 @@ class UnboundTest(dns.NameServerTest):
     def test_over_tcp_it_asks_a_server_out_in_the_network(self):
         command = servers.unbound("unbound", dns.PORT, dns.UPSTREAM_ADDRESS, dns.UPSTREAM_PORT, "tcp-upstream: yes")
         published = self.start("unbound", command, publish=dns.PUBLISH)
-        ask = servers.ask_dns("udp")
-        published.wait_until("an answer", lambda: ask("192.0.2.7", dns.PORT, "client") == published.name)
+        dns.wait_for_start(published)
+        self.assertEqual(servers.ask_dns("udp")("192.0.2.7", dns.PORT, "client"), published.name)
         self.check_recursion(published, "192.0.2.7", "client")
 
 
