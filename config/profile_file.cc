@@ -55,6 +55,9 @@ class ProfileReader {
   absl::Status ReadAllowed(const TomlNode& node);
   absl::Status ReadFamily(const TomlNode& node);
   absl::Status ReadUnix(const TomlNode& node);
+  absl::Status ReadWall(const TomlNode& node, Wall* wall);
+  absl::Status ReadWantedWall(const TomlNode& node);
+  absl::Status ReadInherited(const TomlNode& node);
   absl::Status ReadWhenGone(const TomlNode& node, WhenGone* when_gone);
   absl::Status ReadPublication(const TomlNode& node);
   absl::Status ReadPublicationTable(const TomlNode& node, Publication* publication);
@@ -76,27 +79,36 @@ absl::StatusOr<ServicePolicy> ProfileReader::Read(const std::string& text) {
   };
   // In this order: `publish` needs the defaults, `unix` the families.
   absl::Status status = reader_.ReadTable(
-      *document, {
-                     {"name", [&](const TomlNode& node) { return ReadName(node); }},
-                     {"address", each(&ProfileReader::ReadAddress)},
-                     {"guard", [&](const TomlNode& node) { return reader_.Read(node, &defaults_.guard); }},
-                     {"when-gone", [&](const TomlNode& node) { return ReadWhenGone(node, &defaults_.when_gone); }},
-                     {"publish", each(&ProfileReader::ReadPublication)},
-                     {"allow",
-                      [&](const TomlNode& node) {
-                        policy_.allow.emplace();
-                        return each(&ProfileReader::ReadAllowed)(node);
-                      }},
-                     {"families",
-                      [&](const TomlNode& node) {
-                        policy_.families.clear();
-                        return each(&ProfileReader::ReadFamily)(node);
-                      }},
-                     {"unix", [&](const TomlNode& node) { return ReadUnix(node); }},
-                     {"egress", [&](const TomlNode& node) { return reader_.Read(node, &policy_.egress); }},
-                     {"multicast", [&](const TomlNode& node) { return reader_.Read(node, &policy_.multicast); }},
-                 });
+      *document,
+      {
+          {"name", [&](const TomlNode& node) { return ReadName(node); }},
+          {"address", each(&ProfileReader::ReadAddress)},
+          {"guard", [&](const TomlNode& node) { return reader_.Read(node, &defaults_.guard); }},
+          {"when-gone", [&](const TomlNode& node) { return ReadWhenGone(node, &defaults_.when_gone); }},
+          {"publish", each(&ProfileReader::ReadPublication)},
+          {"allow",
+           [&](const TomlNode& node) {
+             policy_.allow.emplace();
+             return each(&ProfileReader::ReadAllowed)(node);
+           }},
+          {"families",
+           [&](const TomlNode& node) {
+             policy_.families.clear();
+             return each(&ProfileReader::ReadFamily)(node);
+           }},
+          {"unix", [&](const TomlNode& node) { return ReadUnix(node); }},
+          {"egress", [&](const TomlNode& node) { return reader_.Read(node, &policy_.egress); }},
+          {"multicast", [&](const TomlNode& node) { return reader_.Read(node, &policy_.multicast); }},
+          {"wall",
+           [&](const TomlNode& node) {
+             policy_.walls.wanted.emplace();
+             return each(&ProfileReader::ReadWantedWall)(node);
+           }},
+          {"require-wall", [&](const TomlNode& node) { return ReadWall(node, &policy_.walls.required.emplace()); }},
+          {"inherited-sockets", [&](const TomlNode& node) { return ReadInherited(node); }},
+      });
   if (!status.ok()) return status;
+  if (absl::Status walls = CheckWalls(policy_.walls); !walls.ok()) return reader_.Error(*document, walls.message());
   if (!IsServiceName(policy_.name)) {
     return reader_.Error(*document, absl::StrCat("\"", policy_.name,
                                                  "\", the file's name, cannot be a service's name: add name = \"…\""));
@@ -224,6 +236,30 @@ absl::Status ProfileReader::ReadUnix(const TomlNode& node) {
   policy_.unix_sockets = word == "allow";
   std::vector<int>& families = policy_.families;
   if (!policy_.unix_sockets) families.erase(std::remove(families.begin(), families.end(), AF_UNIX), families.end());
+  return absl::OkStatus();
+}
+
+absl::Status ProfileReader::ReadWall(const TomlNode& node, Wall* wall) {
+  std::string text;
+  if (absl::Status status = reader_.Read(node, &text); !status.ok()) return status;
+  absl::StatusOr<Wall> known = ParseWall(text);
+  if (!known.ok()) return reader_.Error(node, known.status().message());
+  *wall = *known;
+  return absl::OkStatus();
+}
+
+absl::Status ProfileReader::ReadWantedWall(const TomlNode& node) {
+  Wall wall;
+  absl::Status status = ReadWall(node, &wall);
+  if (status.ok()) policy_.walls.wanted->push_back(wall);
+  return status;
+}
+
+absl::Status ProfileReader::ReadInherited(const TomlNode& node) {
+  std::string word;
+  if (absl::Status status = reader_.Read(node, &word); !status.ok()) return status;
+  if (word != "refuse" && word != "allow") return reader_.Error(node, "must be \"refuse\" or \"allow\"");
+  policy_.inherited_sockets = word == "allow";
   return absl::OkStatus();
 }
 

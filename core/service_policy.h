@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "core/endpoint.h"
 #include "core/route.h"
+#include "core/walls.h"
 
 namespace forcebind {
 
@@ -74,6 +75,10 @@ struct ServicePolicy {
   bool unix_sockets = true;
   // AF_* numbers that socket() may be called with.
   std::vector<int> families;
+  WallChoice walls;
+  // Sockets that come with the execution of the command and that are bound or of a family not allowed, and io_uring
+  // rings, are left to the service.
+  bool inherited_sockets = false;
 
   const Publication* FindPublication(Protocol protocol, uint16_t port) const;
   bool AllowsPort(Protocol protocol, uint16_t port) const;  // published or allowed; port 0 always

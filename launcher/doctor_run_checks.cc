@@ -139,10 +139,15 @@ DoctorCheck LowPorts(const DoctorFacts& facts) {
               "give them CAP_NET_BIND_SERVICE, or lower net.ipv4.ip_unprivileged_port_start");
 }
 
-// The walls behind seccomp that it could be are not in this version.
 DoctorCheck Landlock(const DoctorFacts& facts) {
-  return Ok("landlock", absl::StrCat(facts.landlock_abi == 0 ? "not there" : absl::StrCat("ABI ", facts.landlock_abi),
-                                     "; this version makes no use of it"));
+  constexpr int kAbiWithTcp = 4;
+  if (facts.landlock_abi >= kAbiWithTcp) {
+    return Ok("landlock", "a second wall: a service cannot bind TCP ports by any other way than forcebind's");
+  }
+  return Warn("landlock",
+              absl::StrCat(facts.landlock_abi == 0 ? "not there" : absl::StrCat("ABI ", facts.landlock_abi),
+                           ": no second wall stands behind seccomp"),
+              "Linux 6.7 or newer with \"landlock\" among the security modules (lsm=) has it");
 }
 
 DoctorCheck Ipv6(const DoctorFacts& facts) {

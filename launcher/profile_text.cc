@@ -70,6 +70,17 @@ std::string FamiliesText(const ServicePolicy& policy) {
   return absl::StrCat("families = ", List(names), "\n");
 }
 
+std::string WallsText(const WallChoice& choice) {
+  std::string text = "# wall: all that are to be had\n";
+  if (choice.wanted) {
+    std::vector<std::string> names;
+    for (const Wall wall : *choice.wanted) names.push_back(ToString(wall));
+    text = absl::StrCat("wall = ", List(names), "\n");
+  }
+  if (choice.required) return absl::StrCat(text, "require-wall = ", Quoted(ToString(*choice.required)), "\n");
+  return text + "# require-wall: none\n";
+}
+
 std::vector<TableCell> ListRow(const ListedProfile& profile) {
   if (!profile.error.empty()) return {{profile.name}, {"(broken)"}, {"-"}, {profile.path}};
   TableCell addresses = Texts(profile.addresses), ports;
@@ -87,7 +98,8 @@ std::string FormatProfile(const ServicePolicy& policy, const PrivateAddresses& a
                       AllowText(policy), FamiliesText(policy),                      //
                       "unix = ", Quoted(policy.unix_sockets ? "allow" : "deny"), "\n", "egress = ", Word(policy.egress),
                       "\n",  //
-                      "multicast = ", Word(policy.multicast), "\n");
+                      "multicast = ", Word(policy.multicast), "\n", WallsText(policy.walls),
+                      "inherited-sockets = ", Quoted(policy.inherited_sockets ? "allow" : "refuse"), "\n");
 }
 
 std::string FormatProfileList(const std::vector<ListedProfile>& profiles, size_t width) {

@@ -10,8 +10,11 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "absl/strings/str_cat.h"
 #include "launcher/companion.h"
+#include "launcher/inherited_sockets.h"
 #include "launcher/parent_mode.h"
 #include "launcher/ready_filters.h"
 #include "launcher/service_family.h"
@@ -19,6 +22,7 @@
 #include "notify/call_handler.h"
 #include "sys/capabilities.h"
 #include "sys/errno_status.h"
+#include "sys/landlock.h"
 #include "sys/netns.h"
 
 namespace forcebind {
@@ -77,6 +81,8 @@ absl::Status AllowFilter() {
 absl::StatusOr<Plan> MakePlan(const RunOptions& options, int stderr_fd) {
   absl::StatusOr<ServiceSetup> setup = SetUpService(options);
   if (!setup.ok()) return setup.status();
+  absl::Status inherited = CheckInheritedSockets(setup->policy);
+  if (!inherited.ok()) return inherited;
   absl::StatusOr<std::vector<sock_filter>> filter =
       FilterFor({.families = setup->policy.families, .deny_mptcp = setup->link != nullptr});
   if (!filter.ok()) return filter.status();
@@ -85,8 +91,13 @@ absl::StatusOr<Plan> MakePlan(const RunOptions& options, int stderr_fd) {
   return Plan{*std::move(setup), options.log_level, stderr_fd, options.command, *std::move(filter), *netns_cookie};
 }
 
-// The calling process is under force from here on.
+// The calling process is under force from here on. REQUIRES: AllowFilter(), which Landlock needs as well; the companion
+// runs already, outside.
 absl::Status LoadFilter(const Plan& plan, HandOver& hand_over, int companion) {
+  const std::vector<Wall>& walls = plan.setup.walls;
+  if (std::find(walls.begin(), walls.end(), Wall::kLandlock) != walls.end()) {
+    if (const int error = DenyTcpBind()) return ErrnoStatus(error, "raise the wall \"landlock\"");
+  }
   absl::StatusOr<UniqueFd> notify_fd = LoadFilterWithListener(plan.filter);
   if (!notify_fd.ok()) return notify_fd.status();
   return hand_over.Give(notify_fd->get(), companion);

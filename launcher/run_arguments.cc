@@ -18,6 +18,11 @@ void DeclareRunArguments(CLI::App& parser, RunArguments* arguments) {
   parser.add_option("--publish", options.publish, "answer on this port of all public addresses, e.g. tcp/80")
       ->type_name("PROTO/PORT")
       ->allow_extra_args(false);
+  parser.add_option("--wall", options.walls, "hold the service by this wall: notify, landlock, cgroup (default: all)")
+      ->type_name("NAME")
+      ->allow_extra_args(false);
+  parser.add_option("--require-wall", options.required_wall, "do not start the service without this wall")
+      ->type_name("NAME");
   parser.add_option("--supervisor", options.supervisor, "the supervisor's socket, or \"none\"")->type_name("PATH|none");
   parser.add_flag("-v,--verbose", arguments->verbose, "say what becomes of each call");
   parser.add_flag("-q,--quiet", arguments->quiet, "say only what goes wrong");

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "config/profile_file.h"
 #include "core/address_plan.h"
+#include "sys/landlock.h"
 
 namespace forcebind {
 namespace {
@@ -36,6 +38,41 @@ absl::Status AddPublishOption(const std::string& text, std::vector<Publication>*
     return absl::InvalidArgumentError(absl::StrCat("--publish ", text, ": one port is published at a time"));
   }
   return Amend("--publish", text, AddPublication({.protocol = port->protocol, .port = port->first, .on = {}}, publish));
+}
+
+absl::Status ChooseWalls(const RunOptions& options, WallChoice* walls) {
+  if (!options.walls.empty()) walls->wanted.emplace();
+  for (const std::string& name : options.walls) {
+    absl::StatusOr<Wall> wall = ParseWall(name);
+    if (!wall.ok()) return Amend("--wall", name, wall.status());
+    walls->wanted->push_back(*wall);
+  }
+  if (options.required_wall) {
+    absl::StatusOr<Wall> wall = ParseWall(*options.required_wall);
+    if (!wall.ok()) return Amend("--require-wall", *options.required_wall, wall.status());
+    walls->required = *wall;
+  }
+  return CheckWalls(*walls);
+}
+
+// Which walls the service gets. FAILED_PRECONDITION: one that was asked for by name is not to be had.
+absl::StatusOr<std::vector<Wall>> WallsFor(const ServicePolicy& policy) {
+  std::vector<Wall> walls = {Wall::kNotify};
+  if (policy.walls.Allows(Wall::kLandlock) && HasLandlockTcp()) walls.push_back(Wall::kLandlock);
+  for (const Wall wall : kAllWalls) {
+    if (!policy.walls.Insists(wall) || std::find(walls.begin(), walls.end(), wall) != walls.end()) continue;
+    return absl::FailedPreconditionError(
+        absl::StrCat("\"", policy.name, "\" wants the wall \"", ToString(wall), "\", which ",
+                     wall == Wall::kLandlock ? "takes Linux 6.7 with Landlock enabled" : "this version does not have",
+                     ": see forcebind doctor"));
+  }
+  return walls;
+}
+
+std::vector<std::string> NamesOf(const std::vector<Wall>& walls) {
+  std::vector<std::string> names;
+  for (const Wall wall : walls) names.push_back(ToString(wall));
+  return names;
 }
 
 // Of a service that cannot go on without.
@@ -68,6 +105,8 @@ absl::StatusOr<ServicePolicy> PolicyFor(const RunOptions& options) {
     absl::Status added = AddPublishOption(port, &policy->publish);
     if (!added.ok()) return added;
   }
+  absl::Status walls = ChooseWalls(options, &policy->walls);
+  if (!walls.ok()) return walls;
   return policy;
 }
 
@@ -104,10 +143,16 @@ absl::StatusOr<ServiceSetup> SetUpService(const RunOptions& options) {
   ServiceSetup setup;
   setup.policy = *std::move(policy);
   ServicePolicy& own = setup.policy;
+  absl::StatusOr<std::vector<Wall>> walls = WallsFor(own);
+  if (!walls.ok()) return walls.status();
+  setup.walls = *std::move(walls);
   const SupervisorPath supervisor = FindSupervisor(options.supervisor);
   if (!supervisor.path.empty()) {
-    wire::Hello hello{
-        .name = own.name, .pid = getpid(), .addresses = own.addresses, .publish = own.publish, .walls = {"notify"}};
+    wire::Hello hello{.name = own.name,
+                      .pid = getpid(),
+                      .addresses = own.addresses,
+                      .publish = own.publish,
+                      .walls = NamesOf(setup.walls)};
     setup.link = std::make_unique<SupervisorLink>(supervisor.path, hello);
     absl::StatusOr<wire::Welcome> welcome = setup.link->Connect();
     const bool refused = absl::IsPermissionDenied(welcome.status());

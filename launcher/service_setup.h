@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "core/service_policy.h"
@@ -16,6 +17,7 @@ namespace forcebind {
 
 struct ServiceSetup {
   ServicePolicy policy;                  // with addresses
+  std::vector<Wall> walls;               // those that it will have
   std::unique_ptr<SupervisorLink> link;  // null: without a supervisor
   std::string note;                      // what the operator should know of it, or empty
 };

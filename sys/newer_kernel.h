@@ -5,8 +5,11 @@
 #define FORCEBIND_SYS_NEWER_KERNEL_H_
 
 #include <fcntl.h>
+#include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
+
+#include <cstdint>
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS  // Linux 6.6
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
@@ -17,5 +20,18 @@
 #ifndef PIDFD_THREAD  // Linux 6.9
 #define PIDFD_THREAD O_EXCL
 #endif
+#ifndef LANDLOCK_ACCESS_NET_BIND_TCP  // Linux 6.7, ABI 4
+#define LANDLOCK_ACCESS_NET_BIND_TCP (1ULL << 0)
+#endif
+
+namespace forcebind {
+
+// struct landlock_ruleset_attr as of ABI 4.
+struct LandlockRulesetWithNet {
+  uint64_t handled_access_fs = 0;
+  uint64_t handled_access_net = 0;
+};
+
+}  // namespace forcebind
 
 #endif  // FORCEBIND_SYS_NEWER_KERNEL_H_

@@ -158,6 +158,13 @@ TEST(ProfileFile, AnErrorNamesFileLineColumnAndWhatWouldBeRight) {
       {"egress = 1", "web.toml:1:10: egress: must be true or false"},
       {"multicast = \"no\"", "web.toml:1:13: multicast: must be true or false"},
       {"guard = 0", "web.toml:1:9: guard: must be true or false"},
+      {"wall = [\"notify\", \"moat\"]",
+       "web.toml:1:19: wall: unknown wall \"moat\": known are notify, landlock, cgroup"},
+      {"wall = [\"landlock\"]",
+       "web.toml:1:1: the wall \"landlock\" denies every bind that \"notify\" does not make: choose both"},
+      {"wall = []", "web.toml:1:1: no wall is chosen: choose at least \"notify\""},
+      {"require-wall = 3", "web.toml:1:16: require-wall: must be a text in quotes"},
+      {"inherited-sockets = \"maybe\"", "web.toml:1:21: inherited-sockets: must be \"refuse\" or \"allow\""},
       {"when-gone = \"drop\"", "web.toml:1:13: when-gone: must be \"fall-through\" or \"refuse\""},
       {"when-gone = 1979-05-27", "web.toml:1:13: when-gone: must be a text in quotes"},
   };
@@ -185,7 +192,7 @@ TEST(ProfileFile, TextThatIsNotAsciiIsNoKeyAndNoWhiteSpace) {
 TEST(ProfileFile, AnUnknownKeyIsNamedWithItsLikelyMeaningAndTheKnownOnes) {
   EXPECT_EQ(ErrorOf("name = \"a\"\npubish = []"),
             "web.toml:2:1: unknown key \"pubish\": did you mean \"publish\"? known keys are name, address, guard, "
-            "when-gone, publish, allow, families, unix, egress, multicast");
+            "when-gone, publish, allow, families, unix, egress, multicast, wall, require-wall, inherited-sockets");
   EXPECT_THAT(ErrorOf("listen = []"), HasSubstr("unknown key \"listen\": known keys are name"));
 }
 

@@ -71,6 +71,7 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"no-new-privs", kWarn, [](DoctorFacts* facts) { facts->capabilities &= ~(1ull << CAP_SYS_ADMIN); }},
         Fault{"cap-sys-ptrace", kWarn, [](DoctorFacts* facts) { facts->capabilities &= ~(1ull << CAP_SYS_PTRACE); }},
         Fault{"low-ports", kWarn, [](DoctorFacts* facts) { facts->capabilities &= ~(1ull << CAP_NET_BIND_SERVICE); }},
+        Fault{"landlock", kWarn, [](DoctorFacts* facts) { facts->landlock_abi = 3; }},
         Fault{"ipv6", kWarn, [](DoctorFacts* facts) { facts->ipv6_socket = EAFNOSUPPORT; }},
         Fault{"ipv6", kWarn, [](DoctorFacts* facts) { facts->ipv6_bind = EADDRNOTAVAIL; }},
         Fault{"ula", kWarn, [](DoctorFacts* facts) { facts->ula_local = false; }},

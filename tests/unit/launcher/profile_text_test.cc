@@ -21,6 +21,9 @@ families = ["inet", "inet6", "netlink", "vsock"]
 unix = "deny"
 egress = false
 multicast = true
+wall = ["notify", "landlock"]
+require-wall = "landlock"
+inherited-sockets = "allow"
 )";
 
 ServicePolicy Parsed(const std::string& text) {
@@ -38,6 +41,8 @@ void ExpectSame(const ServicePolicy& a, const ServicePolicy& b) {
   EXPECT_EQ(a.unix_sockets, b.unix_sockets);
   EXPECT_EQ(a.egress, b.egress);
   EXPECT_EQ(a.multicast, b.multicast);
+  EXPECT_EQ(a.walls, b.walls);
+  EXPECT_EQ(a.inherited_sockets, b.inherited_sockets);
 }
 
 TEST(FormatProfile, IsAProfileOfTheSameMeaning) {
@@ -61,7 +66,10 @@ TEST(FormatProfile, FillsInTheDefaultsAndTheAddresses) {
             "families = [\"inet\", \"inet6\", \"unix\", \"netlink\"]\n"
             "unix = \"allow\"\n"
             "egress = true\n"
-            "multicast = false\n");
+            "multicast = false\n"
+            "# wall: all that are to be had\n"
+            "# require-wall: none\n"
+            "inherited-sockets = \"refuse\"\n");
 }
 
 TEST(FormatProfile, WhatItPrintsIsTheSameProfile) {
