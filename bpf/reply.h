@@ -8,7 +8,8 @@
  * (IP_PKTINFO) is left alone unless it is private or unset.
  *
  * LIMITS  A client that addresses two of the host's addresses from one port gets the later one as source for both. A
- * flow that fell out of the LRU (FB_MAX_UDP_FLOWS others were younger) is answered from the private address.
+ * flow that fell out of the LRU (FB_MAX_UDP_FLOWS others were younger) is answered from the private address. The source
+ * port is the socket's own: at stage F, where a socket may get datagrams for any port, it is not the one dialled.
  * Tested by tests/conformance/.
  */
 #ifndef FORCEBIND_BPF_REPLY_H_

@@ -86,7 +86,7 @@ std::string Describe(const Candidates& found) {
 struct Dispatch {
   const Route* route = nullptr;
   const GroupFact* group = nullptr;
-  bool taker() const { return group != nullptr && group->alive; }
+  bool taker() const { return group != nullptr && !group->alive.empty(); }
   bool refuses() const { return route != nullptr && route->group != kNobody && !taker() && route->refuse_when_gone; }
 };
 
@@ -172,21 +172,14 @@ class Walk {
                                      .local = socket.local.ToString()};
   }
 
-  // The socket of the service that the route leads to, if it is among the facts.
-  void DecideRouted(const char* stage, const Dispatch& dispatch) {
-    const std::string& service = dispatch.group->service;
-    result_.winner = ExplainedWinner{.stage = stage, .service = service};
+  // A socket of the group that the route leads to, if it is among the facts.
+  void DecideRouted(const char* stage, const GroupFact& group) {
+    result_.winner = ExplainedWinner{.stage = stage, .service = group.service};
     for (const SocketFact& socket : facts_.sockets) {
-      if (socket.service != service || socket.protocol != facts_.protocol) continue;
-      if (socket.local.port != facts_.endpoint.port || !ServesDialled(socket)) continue;
-      return Decide(stage, socket);
+      if (std::find(group.alive.begin(), group.alive.end(), socket.cookie) != group.alive.end()) {
+        return Decide(stage, socket);
+      }
     }
-  }
-
-  bool ServesDialled(const SocketFact& socket) const {
-    const bool v4 = facts_.endpoint.address.is_v4();
-    if (v4) return ServesFamily(socket, true);
-    return socket.family == Family::kIpv6 && (!socket.local.address.IsV4Mapped() || !socket.v6only);
   }
 
   void Program(const char* stage, const Dispatch& dispatch) {
@@ -195,7 +188,7 @@ class Walk {
       return Add(stage, DescribeRoute(dispatch), "yields: somebody listens on exactly this address, see C");
     }
     if (dispatch.taker()) {
-      if (!decided()) DecideRouted(stage, dispatch);
+      if (!decided()) DecideRouted(stage, *dispatch.group);
       return Add(stage, DescribeRoute(dispatch), absl::StrCat("given to service \"", dispatch.group->service, "\""));
     }
     if (dispatch.refuses()) {

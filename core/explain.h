@@ -42,22 +42,24 @@ struct SocketFact {
   std::string command;
   std::string service;  // forcebind's; empty for a stranger's
   uint32_t uid = 0;
+  uint64_t cookie = 0;  // SO_COOKIE
 };
 
 // Whoever a route leads to.
 struct GroupFact {
   GroupId group = kNobody;
   std::string service;
-  bool alive = false;
+  // Cookies of its sockets that live. Their ports need not be the dialled one.
+  std::vector<uint64_t> alive;
 };
 
 struct ExplainFacts {
   Protocol protocol = Protocol::kTcp;
   Endpoint endpoint;
   bool address_is_local = true;
-  uint32_t ingress_ifindex = 0;  // by which such packets come in; 0 = unknown
-  std::string backend;           // "hook-b", "hook-d", …
-  std::vector<SocketFact> sockets;
+  uint32_t ingress_ifindex = 0;     // by which such packets come in; 0 = unknown
+  std::string backend;              // "hook-b", "hook-d", …
+  std::vector<SocketFact> sockets;  // with the port, and those of the groups
   std::vector<Route> routes;
   std::vector<GroupFact> groups;
 };

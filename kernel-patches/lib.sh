@@ -20,11 +20,28 @@ choose_version() {
   mapfile -t patches < <(find "$here/$version" -name '0*.patch' ! -name '0000-*' | sort)
 }
 
+# need_space GIGABYTES: dies where the cache directory has not so much left.
+need_space() {
+  local left
+  left=$(df --output=avail -BG "$cache" | tail -n 1 | tr -dc 0-9)
+  ((left >= $1)) || die "$cache has ${left} GB left, and this takes $1 GB: make room, or set XDG_CACHE_HOME"
+}
+
+# inputs_hash FILE...: of these files, of what decides how they are used, and of the compiler.
+inputs_hash() {
+  { echo "$source_version" && gcc --version && cat "$here/lib.sh" "$repo/script/lib.sh" "$@"; } | sha256sum | cut -c1-12
+}
+
+# download_source DIRECTORY
+download_source() {
+  (cd "$1" && apt-get -o APT::Sandbox::User=root download "$package=$source_version")
+}
+
 # unpack_source DIRECTORY: makes it, with the source of $package in it. DIRECTORY.download is used on the way.
 unpack_source() {
   local download=$1.download
   mkdir "$download"
-  (cd "$download" && quietly "fetching $package $source_version" apt-get -o APT::Sandbox::User=root download "$package=$source_version")
+  quietly "fetching $package $source_version (if it is not there any more: apt-get update)" download_source "$download"
   quietly "unpacking $package" dpkg-deb -x "$download/$package"_*.deb "$download/package"
   mkdir "$1"
   quietly "unpacking the source" tar --strip-components=1 -C "$1" -xJf "$download/package/usr/src/$package.tar.xz"

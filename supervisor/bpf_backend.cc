@@ -159,7 +159,10 @@ absl::Status BpfBackend::OpenTables() {
   udp_sockets_ = *std::move(udp_sockets);
 
   absl::flat_hash_set<GroupId> routed;
-  absl::Status status = ForEachRoute([&](const Route& route) { routed.insert(route.group); });
+  absl::Status status = ForEachRoute([&](const Route& route) {
+    routed.insert(route.group);
+    if (route.guard) WarnIfGivenOut(route.key);  // the kernel before this one, or hook-b, may have had no reason to
+  });
   if (!status.ok()) return status;
   // Slots and numbers that the supervisor before this one set free may have been seen by a lookup until now.
   (void)WaitForRunningPrograms();

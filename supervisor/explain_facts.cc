@@ -89,16 +89,20 @@ SocketFact ToFact(const DiagSocket& socket, const Registry& registry) {
           .connected = socket.state == TCP_ESTABLISHED,
           .ifindex = socket.ifindex,
           .service = registry.ServiceOfCookie(socket.cookie),
-          .uid = socket.uid};
+          .uid = socket.uid,
+          .cookie = socket.cookie};
 }
 
-std::vector<SocketFact> GatherSockets(const Registry& registry, Protocol protocol, uint16_t port) {
+// Those with the port, and those with these cookies.
+std::vector<SocketFact> GatherSockets(const Registry& registry, Protocol protocol, uint16_t port,
+                                      const std::set<uint64_t>& cookies) {
   auto all = ListListeners();
   if (!all.ok()) return {};
   std::vector<DiagSocket> matching;
   std::set<uint32_t> inodes;
   for (const DiagSocket& socket : *all) {
-    if (socket.protocol != static_cast<int>(protocol) || socket.port != port) continue;
+    if (socket.protocol != static_cast<int>(protocol)) continue;
+    if (socket.port != port && !cookies.contains(socket.cookie)) continue;
     matching.push_back(socket);
     inodes.insert(socket.inode);
   }
@@ -122,7 +126,6 @@ ExplainFacts GatherFacts(const Registry& registry, Backend& backend, Protocol pr
   facts.address_is_local = IsBindable(facts.endpoint.address) || IsByRouteAlone(facts.endpoint.address);
   facts.ingress_ifindex = InterfaceOf(facts.endpoint.address);
   facts.backend = backend.name();
-  facts.sockets = GatherSockets(registry, protocol, endpoint.port);
   std::set<GroupId> groups;
   for (const Route& route : registry.Routes()) {
     if (route.key.protocol != protocol) continue;
@@ -130,11 +133,15 @@ ExplainFacts GatherFacts(const Registry& registry, Backend& backend, Protocol pr
     facts.routes.push_back(route);
     if (route.group != kNobody) groups.insert(route.group);
   }
+  std::set<uint64_t> cookies;
   for (GroupId group : groups) {
     auto live = backend.LiveSockets(group);
-    facts.groups.push_back(
-        {.group = group, .service = registry.ServiceOfGroup(group), .alive = live.ok() && !live->empty()});
+    if (live.ok()) cookies.insert(live->begin(), live->end());
+    facts.groups.push_back({.group = group,
+                            .service = registry.ServiceOfGroup(group),
+                            .alive = live.ok() ? *std::move(live) : std::vector<uint64_t>()});
   }
+  facts.sockets = GatherSockets(registry, protocol, endpoint.port, cookies);
   return facts;
 }
 

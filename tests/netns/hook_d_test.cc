@@ -147,6 +147,11 @@ TEST_F(HookDTest, AServiceTakesWhatNobodyElseTakes) {
   const Json explained = Explain("192.0.2.7:1234");
   EXPECT_EQ(explained["winner"]["stage"], "F") << explained;
   EXPECT_EQ(explained["winner"]["service"], "rest");
+  for (const char* endpoint : {"192.0.2.7:1234", "192.0.2.7:9091"}) {
+    const Json winner = Explain(endpoint)["winner"];
+    EXPECT_EQ(winner["socket"], (Endpoint{first.address.Mapped(), first.port}.ToString())) << endpoint;
+    EXPECT_EQ(winner["pid"], getpid()) << endpoint;
+  }
   EXPECT_EQ(Explain("192.0.2.7:82")["winner"]["stage"], "E");
 
   // Another service may not have it as well.

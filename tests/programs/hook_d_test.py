@@ -39,8 +39,10 @@ class HookDTest(host.HostTest):
             self.assertEqual(host.ask_http(address, PORT, "client"), "nginx")
         with self.stranger("192.0.2.8", 9000) as own, host.connect("192.0.2.8", 9000, "client"):
             own.accept()[0].close()
-        winner = self.explain("192.0.2.7", 9000)["winner"]
-        self.assertEqual((winner["stage"], winner["service"]), ("F", "rest"))
+        for port in (1, 9000):
+            winner = self.explain("192.0.2.7", port)["winner"]
+            self.assertEqual((winner["stage"], winner["service"], winner["socket"]), ("F", "rest", f"{rest.v4}:9000"))
+            self.assertNotEqual(winner["pid"], 0)
         status = host.run(host.BIN / "forcebind", "status")
         self.assertIn("0.0.0.0:*", status)
         self.assertIn("(stage F)", status)

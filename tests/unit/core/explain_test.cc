@@ -32,12 +32,13 @@ ExplainFacts Facts(const char* endpoint = "192.0.2.7:80") {
   facts.backend = "hook-b";
   SocketFact web = V4("127.84.3.1:80", "nginx");
   web.service = "web";
+  web.cookie = 1;
   facts.sockets = {web};
   const auto route = [](const char* on, GroupId group) {
     return Route{.key = {Protocol::kTcp, 80, *Prefix::Parse(on)}, .group = group};
   };
   facts.routes = {route("0.0.0.0/0", 1), route("127.64.0.0/10", kNobody)};
-  facts.groups = {{.group = 1, .service = "web", .alive = true}};
+  facts.groups = {{.group = 1, .service = "web", .alive = {1}}};
   return facts;
 }
 
@@ -95,13 +96,13 @@ TEST(Explain, AHoleLeavesPrivateAddressesAlone) {
 TEST(Explain, TheLongestPrefixWins) {
   ExplainFacts facts = Facts();
   facts.routes.push_back({.key = {Protocol::kTcp, 80, *Prefix::Parse("192.0.2.0/24")}, .group = 2});
-  facts.groups.push_back({.group = 2, .service = "api", .alive = true});
+  facts.groups.push_back({.group = 2, .service = "api", .alive = {2}});
   EXPECT_EQ(Explain(facts).winner->service, "api");
 }
 
 TEST(Explain, AGoneServiceFallsThroughOrRefuses) {
   ExplainFacts facts = Facts();
-  facts.groups[0].alive = false;
+  facts.groups[0].alive.clear();
   facts.sockets = {V4("0.0.0.0:80", "stranger")};
   EXPECT_EQ(WinnerOf(facts), "E stranger");
   facts.routes[0].refuse_when_gone = true;
@@ -142,8 +143,9 @@ TEST(Explain, ADualStackSocketGetsIpv6ByItsRoute) {
   ExplainFacts facts = Facts("[fd5e:1f2a:90c1::3:3]:80");
   facts.sockets = {V6("[::ffff:127.84.3.3]:80", "grafana")};
   facts.sockets[0].service = "grafana";
+  facts.sockets[0].cookie = 3;
   facts.routes = {{.key = {Protocol::kTcp, 80, *Prefix::Parse("fd5e:1f2a:90c1::3:3/128")}, .group = 3}};
-  facts.groups = {{.group = 3, .service = "grafana", .alive = true}};
+  facts.groups = {{.group = 3, .service = "grafana", .alive = {3}}};
   EXPECT_EQ(WinnerOf(facts), "B grafana");
 }
 
@@ -194,9 +196,14 @@ TEST(Explain, StageFTakesWhatNobodyElseTakes) {
   ExplainFacts facts = Facts("192.0.2.7:81");
   facts.backend = "hook-d";
   facts.routes.push_back(at_f(kAnyPort, 2));
-  facts.groups.push_back({.group = 2, .service = "rest", .alive = true});
-  EXPECT_EQ(Explain(facts).winner->stage, "F");
+  facts.groups.push_back({.group = 2, .service = "rest", .alive = {2}});
+  SocketFact younger = V4("127.84.3.2:81", "younger"), oldest = V4("127.84.3.2:9090", "oldest");
+  younger.service = oldest.service = "rest";
+  oldest.cookie = 2;
+  facts.sockets.insert(facts.sockets.end(), {younger, oldest});
+  EXPECT_EQ(WinnerOf(facts), "F oldest") << "every port leads to one socket, whatever its own";
   EXPECT_EQ(Explain(facts).winner->service, "rest");
+  EXPECT_EQ(Explain(facts).winner->local, "127.84.3.2:9090");
   facts.routes.push_back(at_f(81, 1));
   EXPECT_EQ(Explain(facts).winner->service, "web") << "the port's own route comes first";
   facts.sockets.push_back(V4("0.0.0.0:81", "python3"));
