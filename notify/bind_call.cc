@@ -73,6 +73,7 @@ CallHandler::Outcome CallHandler::BindRewritten(const Subject& subject, const So
     if (const int error = publisher_.Claim(announcement, &why)) return Refuse(subject, error, why);
   }
   const int error = BindPort(subject, ToSockAddr(rewrite.target));
+  if (!udp) NotePinned(subject, error);
   if (error != 0) {
     if (error == EADDRNOTAVAIL) {
       return Refuse(subject, error,

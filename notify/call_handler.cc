@@ -115,6 +115,14 @@ int CallHandler::BindPort(const Subject& subject, const SockAddr& name) {
   return BindPrivate(subject.socket.get(), name);
 }
 
+void CallHandler::NotePinned(const Subject& subject, int error) {
+  if (error == 0) {
+    pinned_.Add(subject.cookie);
+  } else if (error != EINVAL) {  // which is said of a bound socket, before anything is changed
+    pinned_.Remove(subject.cookie);
+  }
+}
+
 void CallHandler::Remember(const Subject& subject, const SocketFacts& facts, const Endpoint& requested) {
   if (subject.cookie == 0) return;
   if (known_.size() >= kMaxKnownSockets) known_.clear();

@@ -13,8 +13,8 @@
 //   listen The last gate for TCP, and a check of the name alone is not one: after connect() and connect(AF_UNSPEC) a
 //          socket's address may change between the check and the listen. So: refuse unless the state is CLOSE or
 //          LISTEN; then try bind(private, port 0), which locks the address or fails because there is one; then check
-//          the name, whatever its history (an accepted socket has the public address that it was accepted on, locked);
-//          then listen.
+//          the name, whatever its history (an accepted socket has the public address that it was accepted on, locked),
+//          and that it was we who locked it (notify/pinned_sockets.h); then listen.
 //   socket, socketpair (i386 only, notify/traced_syscalls.h): made here, as the task itself, and put into its table.
 //
 // TRUST    Everything read from the target is hostile, and so is what other threads do to the socket meanwhile.
@@ -34,6 +34,7 @@
 #include "notify/call_counters.h"
 #include "notify/call_decoder.h"
 #include "notify/notify_loop.h"
+#include "notify/pinned_sockets.h"
 #include "notify/publisher.h"
 #include "notify/service_log.h"
 #include "sys/seccomp_notify.h"
@@ -98,8 +99,10 @@ class CallHandler {
   Outcome ListenInet(const Subject& subject);
   Outcome ListenAsTask(const Subject& subject);
 
-  // Makes sure that the socket has a private address which nothing can change any more.
+  // Tries to give the socket a private address which nothing can change any more, unless it has one.
   int PinPrivateAddress(const Subject& subject, const SocketFacts& facts, SockAddr* name);
+  // After a bind to the private address, with this result.
+  void NotePinned(const Subject& subject, int error);
   SocketFacts FactsOf(const Subject& subject) const;
   // bind() with the service's right to privileged ports, and no other.
   int BindPort(const Subject& subject, const SockAddr& name);
@@ -114,6 +117,7 @@ class CallHandler {
   const uint64_t netns_cookie_;
   const bool deny_mptcp_;
   DescriptorSource descriptors_;
+  PinnedSockets pinned_;
   // Emptied when it is full.
   absl::flat_hash_map<uint64_t, KnownSocket> known_;
 };

@@ -37,8 +37,9 @@ CallHandler::Outcome CallHandler::ListenAsTask(const Subject& subject) {
 int CallHandler::PinPrivateAddress(const Subject& subject, const SocketFacts& facts, SockAddr* name) {
   const std::optional<Endpoint> target = ImplicitListenTarget(facts, policy_.addresses);
   if (target) {
-    // EINVAL: it has an address already. Whatever else goes wrong shows in the name.
+    // EINVAL: it has an address already; or not, see pinned_sockets.h.
     const int error = BindPrivate(subject.socket.get(), ToSockAddr(*target));
+    NotePinned(subject, error);
     if (error != 0 && error != EINVAL) return error;
   }
   return LocalName(subject.socket.get(), name);
@@ -67,6 +68,11 @@ CallHandler::Outcome CallHandler::ListenInet(const Subject& subject) {
   if (!policy_.addresses.Contains(actual.address)) {
     return Refuse(subject, EACCES,
                   absl::StrCat("the socket's address ", actual.ToString(), " is not this service's private one"));
+  }
+  if (state == TCP_CLOSE && !pinned_.Contains(subject.cookie)) {
+    return Refuse(
+        subject, EACCES,
+        absl::StrCat("the socket's address ", actual.ToString(), " was not given to it here, and may change"));
   }
 
   const bool dual_stack = actual.address.IsV4Mapped() && !facts.v6only;

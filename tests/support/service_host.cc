@@ -28,9 +28,9 @@ constexpr uid_t kOrdinaryUser = 65534;
   abort();
 }
 
-std::map<std::string, UniqueFd> OpenPrograms() {
+std::map<std::string, UniqueFd> OpenPrograms(const std::vector<std::string>& more) {
   std::map<std::string, UniqueFd> programs;
-  for (const std::string name : {"forcebind", "probe", "probe_static", "probe_32"}) {
+  for (const std::string& name : Join({"forcebind", "probe", "probe_static", "probe_32"}, more)) {
     const std::string path = absl::StrCat(name == "forcebind" ? FORCEBIND_BIN_DIR : FORCEBIND_PROBE_DIR, "/", name);
     programs[name].reset(open(path.c_str(), O_PATH | O_CLOEXEC));
     if (!programs[name].valid()) Die(path);
@@ -61,12 +61,12 @@ std::string Describe(const DiagSocket& socket) {
 
 }  // namespace
 
-ServiceHost::ServiceHost() {
+ServiceHost::ServiceHost(const std::vector<std::string>& more_programs) {
   auto network = TestNetwork::Create();
   if (!network.ok()) Die(std::string(network.status().message()));
   network_ = *std::move(network);
   // From the mounts of this host, and before one of them is covered.
-  const std::map<std::string, UniqueFd> programs = OpenPrograms();
+  const std::map<std::string, UniqueFd> programs = OpenPrograms(more_programs);
   if (mount("none", "/mnt", "tmpfs", 0, "mode=0755") != 0) Die("mount a tmpfs at /mnt");
   MakeDirectory("/mnt/bin", 0755);
   MakeDirectory("/mnt/open", 0777);

@@ -18,7 +18,8 @@ namespace forcebind {
 
 class ServiceHost {
  public:
-  ServiceHost();  // aborts where it cannot be made
+  // `more_programs` are built where the probe is. Aborts where it cannot be made.
+  explicit ServiceHost(const std::vector<std::string>& more_programs = {});
 
   // Every listening TCP socket and bound UDP socket of this host, as the kernel has it: "tcp 127.84.3.1:8080",
   // "udp [::]:53 v6only"; in order.

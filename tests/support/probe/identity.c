@@ -79,6 +79,7 @@ static void Unshare(const struct Line* line, struct Answer* answer) {
                    : strcmp(what, "fs") == 0   ? CLONE_FS
                    : strcmp(what, "mnt") == 0  ? CLONE_NEWNS
                    : strcmp(what, "net") == 0  ? CLONE_NEWNET
+                   : strcmp(what, "pid") == 0  ? CLONE_NEWPID
                    : strcmp(what, "user") == 0 ? CLONE_NEWUSER
                                                : 0;
   SetResult(answer, unshare(flag));

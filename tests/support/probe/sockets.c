@@ -15,6 +15,10 @@
 
 #include "probe.h"
 
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE 51  // Linux 6.3
+#endif
+
 struct Name {
   const char* text;
   int value, second;
@@ -37,6 +41,10 @@ static const struct Name kOptions[] = {{"reuseaddr", SOL_SOCKET, SO_REUSEADDR},
                                        {"no_port_yet", IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT},
                                        {"v6only", IPPROTO_IPV6, IPV6_V6ONLY},
                                        {"freebind6", IPPROTO_IPV6, IPV6_FREEBIND},
+                                       {"bindtoifindex", SOL_SOCKET, SO_BINDTOIFINDEX},
+                                       {"local_port_range", IPPROTO_IP, IP_LOCAL_PORT_RANGE},
+                                       {"fastopen", IPPROTO_TCP, TCP_FASTOPEN},
+                                       {"repair", IPPROTO_TCP, TCP_REPAIR},
                                        {NULL, 0, 0}};
 
 static const struct Name* Find(const struct Name* table, const char* text) {

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// pinned_sockets: which sockets have a private address that nothing can change any more: those that the companion has
+// bound with success itself. The kernel locks an address that was given to bind(2), and unlocks it never.
+//
+// It takes a memory, since the kernel cannot be asked. A bind that fails with EINVAL says that the socket is bound, or
+// is connecting, or is V6ONLY; a name may be that of a connection: on [fd5e::1]:40000 after a connect() to an own
+// listener there, and gone with connect(AF_UNSPEC). An MPTCP socket's name is a copy, and may be stale besides.
+//
+// LIMITS   The last 16,384 sockets at least, by cookie, which no other socket ever has.
+// THREADS  Thread-compatible.
+// Tested by tests/unit/notify/pinned_sockets_test.cc and tests/escape/.
+#ifndef FORCEBIND_NOTIFY_PINNED_SOCKETS_H_
+#define FORCEBIND_NOTIFY_PINNED_SOCKETS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+
+namespace forcebind {
+
+class PinnedSockets {
+ public:
+  static constexpr size_t kGeneration = 16384;
+
+  void Add(uint64_t cookie) {
+    if (cookie == 0) return;
+    if (newer_.size() >= kGeneration) {
+      older_ = std::move(newer_);
+      newer_.clear();
+    }
+    newer_.insert(cookie);
+  }
+  // A bind that failed has taken the address away (net/ipv4/af_inet.c, __inet_bind).
+  void Remove(uint64_t cookie) {
+    newer_.erase(cookie);
+    older_.erase(cookie);
+  }
+  bool Contains(uint64_t cookie) const { return newer_.contains(cookie) || older_.contains(cookie); }
+
+ private:
+  absl::flat_hash_set<uint64_t> newer_, older_;
+};
+
+}  // namespace forcebind
+
+#endif  // FORCEBIND_NOTIFY_PINNED_SOCKETS_H_

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a service can do to another process: the companion, or natively one that stands where it would.
+#define _GNU_SOURCE
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "attempt.h"
+
+void KillCompanion(char** arguments) {
+  const pid_t victim = AwaitVictim();
+  struct pollfd gone = {.fd = PidfdOpen(victim), .events = POLLIN};
+  if (kill(victim, SIGKILL) != 0) Note("kill: %s", strerror(errno));
+  poll(&gone, 1, 5000);
+  if (arguments[0] == NULL) {
+    Place();
+  } else {  // listen without bind
+    const int fd = socket(AF_INET, SOCK_STREAM, 0);
+    Note("listen: %s", listen(fd, kBacklog) == 0 ? "done" : strerror(errno));
+  }
+}
+
+static struct sockaddr_in swapped;
+static atomic_int bound;
+
+static void* BindSwapped(void* number) {
+  bind((int)(long)number, (struct sockaddr*)&swapped, sizeof(swapped));
+  atomic_store(&bound, 1);
+  return NULL;
+}
+
+// The companion stands still while the call waits; meanwhile everything changes that the call was about.
+void StopCompanion(char** arguments) {
+  pthread_t thread;
+  const pid_t victim = AwaitVictim();
+  const int number = socket(AF_UNIX, SOCK_STREAM, 0), tcp = socket(AF_INET, SOCK_STREAM, 0);
+  (void)arguments;
+  swapped = Ipv4("127.84.3.1", kPort);
+  kill(victim, SIGSTOP);
+  pthread_create(&thread, NULL, BindSwapped, (void*)(long)number);
+  for (int i = 0; i < 10000 && !atomic_load(&bound); ++i) sched_yield();
+  swapped = Ipv4("0.0.0.0", kPort);
+  dup2(tcp, number);
+  kill(victim, SIGCONT);
+  pthread_join(thread, NULL);
+  BindTo4(tcp, "0.0.0.0", kPort);
+  listen(tcp, kBacklog);
+}
+
+// A process of the same user may change another one's limits.
+void StarveCompanion(char** arguments) {
+  static const int kLimits[] = {RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_STACK, RLIMIT_AS, RLIMIT_DATA};
+  const struct rlimit none = {0, 0};
+  const pid_t victim = AwaitVictim();
+  (void)arguments;
+  for (size_t i = 0; i < sizeof(kLimits) / sizeof(kLimits[0]); ++i) {
+    if (prlimit(victim, (enum __rlimit_resource)kLimits[i], &none, NULL) != 0) Note("prlimit: %s", strerror(errno));
+  }
+  Place();
+}
+
+#ifdef __x86_64__
+// Lets the victim make a system call: it is stopped in one, whose instruction is before its program counter.
+static long CallInVictim(pid_t victim, const struct user_regs_struct* at, long number, long a, long b, long c) {
+  struct user_regs_struct registers = *at;
+  int status;
+  registers.rip -= 2;
+  registers.orig_rax = (unsigned long)-1;
+  registers.rax = (unsigned long)number;
+  registers.rdi = (unsigned long)a, registers.rsi = (unsigned long)b, registers.rdx = (unsigned long)c;
+  ptrace(PTRACE_SETREGS, victim, NULL, &registers);
+  ptrace(PTRACE_SINGLESTEP, victim, NULL, NULL);
+  waitpid(victim, &status, 0);
+  ptrace(PTRACE_GETREGS, victim, NULL, &registers);
+  return (long)registers.rax;
+}
+
+void TraceVictim(char** arguments) {
+  const pid_t victim = AwaitVictim();
+  struct user_regs_struct registers;
+  int status;
+  (void)arguments;
+  if (ptrace(PTRACE_ATTACH, victim, NULL, NULL) != 0) return Note("ptrace: %s", strerror(errno));
+  waitpid(victim, &status, 0);
+  ptrace(PTRACE_GETREGS, victim, NULL, &registers);
+  const struct sockaddr_in name = Ipv4("0.0.0.0", kPort);
+  const unsigned long place = (registers.rsp - 1024) & ~15ul;
+  long words[2];
+  memcpy(words, &name, sizeof(words));
+  for (int i = 0; i < 2; ++i) ptrace(PTRACE_POKEDATA, victim, place + 8 * (unsigned)i, words[i]);
+  const long fd = CallInVictim(victim, &registers, SYS_socket, AF_INET, SOCK_STREAM, 0);
+  Note("socket in the victim: %ld", fd);
+  CallInVictim(victim, &registers, SYS_bind, fd, (long)place, sizeof(name));
+  CallInVictim(victim, &registers, SYS_listen, fd, kBacklog, 0);
+  // It goes on holding the socket, stopped where it was.
+}
+#else
+void TraceVictim(char** arguments) { (void)arguments; }
+#endif
+
+static void* AnswerContinue(void* notify_fd) {
+  for (;;) {
+    struct seccomp_notif call = {0};
+    if (ioctl((int)(long)notify_fd, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0) continue;
+    struct seccomp_notif_resp answer = {.id = call.id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE};
+    ioctl((int)(long)notify_fd, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+  }
+  return NULL;
+}
+
+static int IsNotifyFd(int fd) {
+  uint64_t none = 0;
+  return ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &none) != 0 && errno == ENOENT;
+}
+
+// Takes what the victim has: a listener, or the right to answer this process's own calls.
+void TakeFromVictim(char** arguments) {
+  pthread_t thread;
+  const pid_t victim = AwaitVictim();
+  const int pidfd = PidfdOpen(victim);
+  (void)arguments;
+  kill(victim, SIGSTOP);
+  for (int number = 0; number < 100; ++number) {
+    const int taken = PidfdGetfd(pidfd, number);
+    if (taken < 0 && errno == EPERM) {
+      Note("pidfd_getfd: %s", strerror(errno));
+      break;
+    }
+    if (taken < 0) continue;
+    if (HasEscaped(taken)) break;
+    if (IsNotifyFd(taken)) {
+      pthread_create(&thread, NULL, AnswerContinue, (void*)(long)taken);
+      Place();
+      break;
+    }
+  }
+  kill(victim, SIGCONT);
+}
