@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Random sequences of socket calls, from a fixed seed; more of them by script/oracle.
+#include "tests/oracle/oracle.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "absl/strings/str_cat.h"
+#include "oracle_paths.h"
+
+namespace forcebind {
+namespace {
+
+using ::testing::Each;
+using ::testing::Gt;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::Pair;
+
+constexpr uint64_t kSeed = 1;
+
+struct Run {
+  const char* name;
+  OracleSetting setting;
+  size_t count;
+};
+
+class RandomSequences : public ::testing::TestWithParam<Run> {};
+
+// What the sequences must have tried, or they have tried nothing.
+constexpr const char* kLeastOutcomes[] = {
+    "bind succeeds",       "bind EADDRINUSE",   "bind EADDRNOTAVAIL",   "bind EINVAL",     "bind EAFNOSUPPORT",
+    "bind EBADF",          "bind EFAULT",       "bind ENOTSOCK",        "listen succeeds", "listen EADDRINUSE",
+    "listen EINVAL",       "listen EOPNOTSUPP", "accept succeeds",      "accept EAGAIN",   "connect succeeds",
+    "connect EINPROGRESS", "connect EISCONN",   "connect ECONNREFUSED", "recv succeeds",   "getpeername succeeds",
+    "setsockopt succeeds", "dup2 succeeds",
+};
+
+TEST_P(RandomSequences, AreTheSameForcedAsNatively) {
+  Oracle oracle(GetParam().setting);
+  Outcomes outcomes;
+  for (const char* outcome : kLeastOutcomes) outcomes[outcome] = 0;
+  for (size_t next = 0; next < GetParam().count;) {
+    std::vector<Sequence> sequences;
+    const size_t first = next;
+    for (; next < GetParam().count && sequences.size() < Oracle::kMostAtOnce; ++next) {
+      sequences.push_back(GenerateSequence(kSeed, next, {.ordinary_user = GetParam().setting.ordinary_user}));
+    }
+    const std::vector<Comparison> comparisons = oracle.Compare(sequences);
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      CountOutcomes(sequences[i], comparisons[i].reference, &outcomes);
+      if (comparisons[i].same) continue;
+      const Sequence small = Minimise(oracle, sequences[i]);
+      FAIL() << "seed " << kSeed << ", sequence " << first + i << (small.empty() ? ", not by itself" : "") << "\n"
+             << (small.empty() ? Describe(sequences[i], comparisons[i]) : Describe(small, oracle.Compare({small})[0]));
+    }
+  }
+  EXPECT_THAT(outcomes, Each(Pair(Not(IsEmpty()), Gt(0u))));
+}
+INSTANTIATE_TEST_SUITE_P(Programs, RandomSequences,
+                         ::testing::Values(Run{"OfRoot", {}, ORACLE_SEQUENCES},
+                                           Run{"OfAnOrdinaryUser", {.ordinary_user = true}, ORACLE_SEQUENCES / 4},
+                                           Run{"Of32Bits", {.program = "executor_32"}, ORACLE_SEQUENCES / 4}),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+// Those that were not the same once.
+TEST(KeptSequences, AreTheSameForcedAsNatively) {
+  std::vector<Sequence> sequences;
+  std::vector<std::string> files;
+  for (const auto& file : std::filesystem::directory_iterator(FORCEBIND_KEPT_SEQUENCES)) {
+    for (Sequence& one : ReadSequences(file.path())) {
+      sequences.push_back(std::move(one));
+      files.push_back(file.path().filename());
+    }
+  }
+  ASSERT_THAT(sequences, Not(IsEmpty()));
+  for (const char* program : {"executor", "executor_32"}) {
+    const std::vector<Comparison> comparisons = Oracle({.program = program}).Compare(sequences);
+    for (size_t i = 0; i < sequences.size(); ++i) {
+      EXPECT_TRUE(comparisons[i].same) << program << ", " << files[i] << "\n" << Describe(sequences[i], comparisons[i]);
+    }
+  }
+}
+
+// An oracle that expects another address sees it, and says so with the calls that it takes and no other.
+TEST(Oracle, FindsADifferenceAndMinimisesIt) {
+  Oracle oracle({.reference_v4 = "127.84.3.2"});
+  const Sequence sequence = {"a=socket inet6 stream",
+                             "b=socket inet stream+nonblock",
+                             "setsockopt b reuseaddr 1",
+                             "bind.thread b 0.0.0.0:p1",
+                             "listen a 5",
+                             "getsockname.fork b",
+                             "close a"};
+  EXPECT_FALSE(oracle.Compare({sequence})[0].same);
+  const Sequence small = Minimise(oracle, sequence);
+  EXPECT_EQ(small, (Sequence{"b=socket inet stream+nonblock", "bind b 0.0.0.0:p1", "getsockname b"}));
+  EXPECT_EQ(Describe(small, oracle.Compare({small})[0]),
+            "  b=socket inet stream+nonblock               3\n"
+            "  bind b 0.0.0.0:p1                           0\n"
+            "  getsockname b                               0 127.84.3.2:p1   but forced: 0 127.84.3.1:p1\n");
+}
+
+TEST(Oracle, EphemeralPortsAreTheSameIfTheyComeAgainInTheSamePlaces) {
+  EXPECT_EQ(Canonical({"0 127.0.0.1:40000", "0 127.0.0.1:40001", "5 127.0.0.1:40000"}),
+            Canonical({"0 127.0.0.1:50000", "0 127.0.0.1:33000", "5 127.0.0.1:50000"}));
+  EXPECT_NE(Canonical({"0 127.0.0.1:40000", "0 127.0.0.1:40001"}),
+            Canonical({"0 127.0.0.1:40000", "0 127.0.0.1:40000"}));
+  EXPECT_NE(Canonical({"0 127.0.0.1:40000"}), Canonical({"0 127.0.0.2:40000"}));
+  EXPECT_NE(Canonical({"0 127.0.0.1:8080"}), Canonical({"0 127.0.0.1:8081"}));
+  EXPECT_EQ(Canonical({"0 127.0.0.1:40000", "0 [::ffff:127.0.0.1]:40000"}),
+            Canonical({"0 127.0.0.1:41000", "0 [::ffff:127.0.0.1]:41000"}));
+}
+
+}  // namespace
+}  // namespace forcebind
