@@ -27,7 +27,7 @@
 namespace forcebind {
 namespace {
 
-constexpr int kTimeoutMs = 10000;
+constexpr int kTimeoutMs = 60000;
 constexpr size_t kMaxText = 64 << 20;
 
 void LimitWaits(int socket) {
