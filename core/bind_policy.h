@@ -24,7 +24,7 @@ struct SocketFacts {
   int type = 0;      // SO_TYPE
   int protocol = 0;  // SO_PROTOCOL
   bool v6only = false;
-  bool bound = false;          // has a local port, or a local address other than the wildcard
+  bool bound = false;          // IPv6: has a port, so that the kernel binds it no more
   bool foreign_netns = false;  // the socket belongs to another network namespace than forcebind
   uint32_t bound_ifindex = 0;  // SO_BINDTOIFINDEX
 };

@@ -91,9 +91,11 @@ CallHandler::Outcome CallHandler::BindRewritten(const Subject& subject, const So
     Remember(subject, facts, rewrite.requested);
     return {0, Verdict::kRewritten};
   }
-  if (rewrite.dual_stack || rewrite.target.address.IsUla()) AllowPrivateSource(subject.socket.get());
   SockAddr name;
   if (LocalName(subject.socket.get(), &name) == 0) announcement.actual = ToEndpoint(name);
+  // Without a port (IP_BIND_ADDRESS_NO_PORT) it may be bound again, and would seem to want IPV6_FREEBIND for itself.
+  const bool has_port = announcement.actual.port != 0;
+  if (has_port && (rewrite.dual_stack || rewrite.target.address.IsUla())) AllowPrivateSource(subject.socket.get());
   if (const int refused = publisher_.Announce(announcement, subject.socket.get(), &why)) {
     return Refuse(subject, refused, why);
   }

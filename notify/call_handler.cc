@@ -98,9 +98,7 @@ SocketFacts CallHandler::FactsOf(const Subject& subject) const {
   if (subject.domain == AF_INET6) {
     facts.v6only = IntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0;
     facts.bound_ifindex = static_cast<uint32_t>(IntOption(fd, SOL_SOCKET, SO_BINDTOIFINDEX, 0));
-    SockAddr name;
-    facts.bound =
-        LocalName(fd, &name) == 0 && (name.v6()->sin6_port != 0 || !IN6_IS_ADDR_UNSPECIFIED(&name.v6()->sin6_addr));
+    facts.bound = HasPort(fd, facts.v6only);
   }
   return facts;
 }

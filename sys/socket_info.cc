@@ -25,6 +25,12 @@ uint64_t SocketCookie(int socket) {
   return getsockopt(socket, SOL_SOCKET, SO_COOKIE, &cookie, &size) == 0 ? cookie : 0;
 }
 
+// net/ipv6/ipv6_sockglue.c, do_ipv6_setsockopt: IPV6_V6ONLY, whatever its value, is for sockets without a port.
+bool HasPort(int ipv6_socket, bool v6only) {
+  const int value = v6only ? 1 : 0;
+  return setsockopt(ipv6_socket, IPPROTO_IPV6, IPV6_V6ONLY, &value, sizeof(value)) != 0 && errno == EINVAL;
+}
+
 int TcpState(int socket) {
   uint8_t state = 0;  // the first field of struct tcp_info
   socklen_t size = sizeof(state);

@@ -20,6 +20,10 @@ int SocketDomain(int socket);
 // SO_COOKIE: a number that no other socket has had since boot; 0 where the kernel cannot say.
 uint64_t SocketCookie(int socket);
 
+// Whether an IPv6 socket has a port, so that another bind(2) is EINVAL. getsockname(2) does not say: it goes on showing
+// the address of a connection that has ended. `v6only`: as the socket has it.
+bool HasPort(int ipv6_socket, bool v6only);
+
 // tcpi_state of TCP_INFO (TCP_CLOSE, TCP_LISTEN, … of <netinet/tcp.h>), or -errno.
 int TcpState(int socket);
 

@@ -47,8 +47,8 @@ constexpr Weighted kIpv6[] = {
     {1, "ff0e::1"},
     {1, "ff05::1"},
 };
-constexpr Weighted kLinkLocal[] = {{4, "fe80::7%100"}, {2, "fe80::7%1"}, {2, "fe80::1%100"}, {2, "fe80::1%77"},
-                                   {2, "ff02::1%100"}, {1, "ff01::1%1"}, {1, "ff02::1%77"},  {1, "2001:db8::7%77"}};
+constexpr Weighted kLinkLocal[] = {{4, "fe80::7%100"}, {2, "fe80::7%1"}, {2, "fe80::1%100"},   {2, "fe80::1%77"},
+                                   {2, "ff02::1%100"}, {1, "ff01::1%1"}, {1, "2001:db8::7%77"}};
 constexpr Weighted kBindPorts[] = {{30, "p1"}, {16, "p2"},  {6, "p3"},   {22, "0"},   {2, "80"},
                                    {1, "1"},   {1, "1023"}, {1, "1024"}, {1, "65535"}};
 constexpr Weighted kPeerPorts[] = {{20, "p1"}, {10, "p2"}, {3, "p3"}, {2, "p9"}, {1, "0"}};
@@ -140,7 +140,7 @@ class Generator {
   // What a call is made on: now and then no socket at all.
   std::string Subject(int slot) {
     if (!Chance(2)) return Name(slot);
-    return Chance(50) ? "0" : Chance(50) ? "77" : "-1";
+    return Chance(50) ? "900" : Chance(50) ? "77" : "-1";
   }
 
   // A call's suffixes.

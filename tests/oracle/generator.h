@@ -12,6 +12,7 @@
 //     SOCK_PACKET                    the same
 //     connecting to 127.0.0.1, ::1   the host's, not the service's own
 //     asking for IP_FREEBIND         a UDP socket that is reached by the private IPv6 address keeps it
+//     multicast on no interface      refused as multicast, where the kernel would look at the interface first
 //     ordinary users: link-local     the reference may not put back the interface that the kernel remembers
 //       addresses
 #ifndef FORCEBIND_TESTS_ORACLE_GENERATOR_H_

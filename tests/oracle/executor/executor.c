@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+enum { kNoSocket = 900 };
 enum { kFirstOwnPort = 10000, kPortsPerSequence = 10, kRanges = 2000, kNames = 26 };
 
 enum Who { kSelf, kThread, kFork };
@@ -50,6 +51,7 @@ static void CloseEverything(void) {
 static void StartSequence(long number) {
   SetSignals(0);
   CloseEverything();
+  if (dup2(STDIN_FILENO, kNoSocket) != kNoSocket) abort();
   unlink("u1");
   unlink("u2");
   for (int i = 0; i < kNames; ++i) slots[i] = -1;
@@ -141,7 +143,7 @@ static void RunLine(char* text) {
   if (named) line.words[0] += 2;
   Run(&line, &answer);
   if (named) slots[name - 'a'] = (int)answer.value;
-  if (answer.value > highest_fd && answer.value < 1024) highest_fd = (int)answer.value;
+  if (answer.value > highest_fd && answer.value < kNoSocket) highest_fd = (int)answer.value;
   PrintAnswer(&answer);
 }
 

@@ -17,6 +17,7 @@
 //                                                            such a socket from a fresh one only by refusing
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -104,6 +105,7 @@ static long BindIpv4(enum Door door, int fd, int type, struct Address* address) 
     return BindAsForeign(door, fd, address);
   }
   if (kind == kForeign && !MayBindForeign(fd)) return RawBind(door, fd, address);
+  name->sin_family = AF_INET;
   name->sin_addr = private_v4;
   return RawBind(door, fd, address);
 }
@@ -132,8 +134,10 @@ static long BindIpv6(enum Door door, int fd, int type, struct Address* address) 
     return BindAsForeign(door, fd, address);
   }
   if (kind == kForeign && !MayBindForeign(fd)) return RawBind(door, fd, address);
-  // Without an interface it is nobody's address: the kernel's own EINVAL.
-  if (IN6_IS_ADDR_LINKLOCAL(&name->sin6_addr) && interface == 0) return RawBind(door, fd, address);
+  // Without an interface it is nobody's address: the kernel's own EINVAL or ENODEV.
+  char device[IF_NAMESIZE];
+  if (IN6_IS_ADDR_LINKLOCAL(&name->sin6_addr) && if_indextoname(interface, device) == NULL)
+    return RawBind(door, fd, address);
   if (mapped || (kind == kWildcard && !v6only)) {
     SetMapped(&name->sin6_addr, private_v4);
   } else {
