@@ -7,6 +7,7 @@
 #ifndef FORCEBIND_TESTS_ESCAPE_CASES_H_
 #define FORCEBIND_TESTS_ESCAPE_CASES_H_
 
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,7 @@ inline constexpr unsigned kEveryLevel = ~0u;
 const std::vector<Level>& Levels();
 
 enum class Who { kEverybody, kRoot, kOrdinaryUser };
-enum class Code { kAny, kOnly64Bit, kOnly32Bit };
+enum class Code { kAny, kOnly64Bit };
 // The process that the attempt is about, and whose number it is told.
 enum class Victim { kNobody, kCompanion, kBystander };
 
@@ -40,9 +41,13 @@ struct EscapeCase {
   Victim victim = Victim::kNobody;  // natively: a bystander in the companion's place
   std::string bystander;            // what it has: "keep", "ring", or "idle"; empty: there is none
   std::string inherited;            // what `attempt outer` hands down
+  bool starts = true;               // under forcebind
   bool race = false;
   std::string profile;  // TOML
 };
+
+// For GoogleTest.
+inline void PrintTo(const EscapeCase& escape, std::ostream* out) { *out << escape.reason; }
 
 const std::vector<EscapeCase>& EscapeCases();
 

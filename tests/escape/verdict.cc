@@ -100,7 +100,7 @@ std::string Describe(int fd) {
 
 bool IsPrivate(const std::string& socket) {
   for (const std::string& address : {absl::StrCat(" ", kPrivateV4, ":"), absl::StrCat(" [::ffff:", kPrivateV4, "]:"),
-                                    absl::StrCat(" [", kPrivateV6, "]:")}) {
+                                     absl::StrCat(" [", kPrivateV6, "]:")}) {
     if (socket.find(address) != std::string::npos) return true;
   }
   return false;

@@ -81,8 +81,8 @@ void TakeTime(void);
 
 // ---- the attempts, by theme
 
-Attempt Bystander, Outer;  // bystander.c
-Attempt PlaceHere;
+Attempt Bystander, Outer;                                                                      // bystander.c
+Attempt PlaceHere;                                                                             // tasks.c
 Attempt StaleMptcpName, ListenAfterAddrform, ListenAfterFastOpen;                              // listen.c
 Attempt OwnFilesThread, LeaderGone, ExecInThread, CloneSharingFiles;                           // tasks.c
 Attempt SocketOfOtherNamespace, UpperBits, PacketUpperBits;                                    // tasks.c
@@ -90,7 +90,7 @@ Attempt OwnNotifier, OwnNotifierInt80, OwnNotifierAfterKill, TracedNumber;      
 Attempt KillCompanion, StopCompanion, StarveCompanion, TraceVictim, TakeFromVictim;            // victims.c
 Attempt UringPlace, UringInherited, UringTaken, UringInt80;                                    // uring.c
 Attempt ListenOnGiven, ListenOnInherited, BindGiven, BindInherited, PassInside, TakeListener;  // bystander.c
-Attempt VsockPlace, SctpPlace, SctpBindx, SmcPlace, MptcpEndpoint;                             // protocols.c
+Attempt VsockPlace, MptcpEndpoint;                                                             // protocols.c
 Attempt RaceAddress, RaceDescriptor, RaceDisconnect, RaceDisconnectUla, RaceV6only, RaceSocketcall, RaceMptcpDisconnect,
     RaceStoppedCompanion, RaceDeath;  // races.c
 

@@ -12,14 +12,6 @@
 
 #include "attempt.h"
 
-enum { kSctpBindxAdd = 100 };  // include/uapi/linux/sctp.h
-
-static void BindWildcardAndListen(int fd) {
-  if (fd < 0) return Note("socket: %s", strerror(errno));
-  if (BindTo4(fd, "0.0.0.0", kPort) != 0) Note("bind: %s", strerror(errno));
-  if (listen(fd, kBacklog) != 0) Note("listen: %s", strerror(errno));
-}
-
 void VsockPlace(char** arguments) {
   const struct sockaddr_vm name = {.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = kPort};
   const int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
@@ -28,27 +20,6 @@ void VsockPlace(char** arguments) {
   if (bind(fd, (const struct sockaddr*)&name, sizeof(name)) != 0) Note("bind: %s", strerror(errno));
   listen(fd, kBacklog);
 }
-
-// sctp-place [bindx]
-void SctpPlace(char** arguments) {
-  (void)arguments;
-  BindWildcardAndListen(socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP));
-}
-
-// Further addresses come by setsockopt().
-void SctpBindx(char** arguments) {
-  const struct sockaddr_in first = Ipv4("127.84.3.1", kPort), second = Ipv4("192.0.2.7", kPort);
-  const int fd = socket(AF_INET, SOCK_STREAM, IPPROTO_SCTP);
-  (void)arguments;
-  bind(fd, (const struct sockaddr*)&first, sizeof(first));
-  if (setsockopt(fd, IPPROTO_SCTP, kSctpBindxAdd, &second, sizeof(second)) != 0) {
-    Note("bindx: %s", strerror(errno));
-  }
-  listen(fd, kBacklog);
-}
-
-// smc-place FAMILY PROTOCOL: the family is 43, or 2 with the protocol 256; the address is an IPv4 one.
-void SmcPlace(char** arguments) { BindWildcardAndListen(socket(atoi(arguments[0]), SOCK_STREAM, atoi(arguments[1]))); }
 
 // ---- generic netlink
 
