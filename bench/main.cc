@@ -23,8 +23,14 @@ struct Group {
   RowGroup run;
 };
 constexpr Group kGroups[] = {
-    {"bind", &BindRows},       {"listen", &ListenRows}, {"let-through", &LetThroughRows}, {"start", &StartRows},
-    {"connect", &ConnectRows}, {"lookup", &LookupRows}, {"memory", &MemoryRows},
+    {"bind", &BindRows},
+    {"listen", &ListenRows},
+    {"let-through", &LetThroughRows},
+    {"connect-call", &ConnectCallRows},
+    {"start", &StartRows},
+    {"connect", &ConnectRows},
+    {"lookup", &LookupRows},
+    {"memory", &MemoryRows},
 };
 
 struct Options {

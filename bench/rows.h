@@ -19,6 +19,7 @@ using RowGroup = absl::Status (*)(const Setting& setting, Report* report);
 absl::Status BindRows(const Setting& setting, Report* report);
 absl::Status ListenRows(const Setting& setting, Report* report);
 absl::Status LetThroughRows(const Setting& setting, Report* report);
+absl::Status ConnectCallRows(const Setting& setting, Report* report);
 absl::Status StartRows(const Setting& setting, Report* report);
 absl::Status ConnectRows(const Setting& setting, Report* report);
 absl::Status LookupRows(const Setting& setting, Report* report);

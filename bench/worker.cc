@@ -5,6 +5,7 @@
 //
 // For every byte on standard input it makes COUNT measurements and writes them to standard output, one double each, in
 // nanoseconds for one operation. Preparation and clean-up are not in the measurement.
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +25,9 @@ namespace forcebind::bench {
 namespace {
 
 constexpr uint16_t kPort = 20080;
-constexpr uint8_t kWildcard[4] = {};
+constexpr uint8_t kWildcard[4] = {}, kLoopback[4] = {127, 0, 0, 1};
+constexpr uint8_t kPublic[4] = {192, 0, 2, 8};  // of this host (tests/support/netns.h), where nobody listens
+constexpr uint16_t kDiscardPort = 9;
 // Operations that are shorter than the clock's own cost are made this often per measurement.
 constexpr int kBatch = 200;
 
@@ -52,6 +55,45 @@ double Listen() {
   });
 }
 
+// Of a datagram socket, which only looks for a route.
+double ConnectDatagrams() {
+  const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  const SockAddr name = SockAddrV4(kPublic, kDiscardPort);
+  return Time([&] {
+    if (connect(fd.get(), name.get(), name.size) != 0) Die("connect");
+  });
+}
+
+// There and back: a handshake that is refused.
+double ConnectAway() {
+  const UniqueFd fd = NewSocket();
+  const SockAddr name = SockAddrV4(kPublic, kDiscardPort);
+  return Time([&] {
+    if (connect(fd.get(), name.get(), name.size) == 0 || errno != ECONNREFUSED) Die("connect");
+  });
+}
+
+int HomeListener() {
+  UniqueFd fd = NewSocket();
+  BindTo(fd.get(), kPort);
+  if (listen(fd.get(), 16) != 0) Die("listen");
+  return fd.release();
+}
+
+// To this process itself.
+double ConnectHome() {
+  static const int listener = HomeListener();
+  const UniqueFd fd = NewSocket();
+  const linger reset = {.l_onoff = 1, .l_linger = 0};
+  setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+  const SockAddr name = SockAddrV4(kLoopback, kPort);
+  const double time = Time([&] {
+    if (connect(fd.get(), name.get(), name.size) != 0) Die("connect");
+  });
+  const UniqueFd accepted(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+  return time;
+}
+
 // A call that no rule is about.
 double Getppid() {
   return Time([] {
@@ -72,8 +114,17 @@ struct Operation {
   const char* name;
   double (*measure)();
 };
-constexpr Operation kOperations[] = {{"bind", &Bind},     {"listen", &Listen},   {"getppid", &Getppid},
-                                     {"socket", &Socket}, {"connect", &Connect}, {"hold", &Hold}};
+constexpr Operation kOperations[] = {
+    {"bind", &Bind},
+    {"listen", &Listen},
+    {"getppid", &Getppid},
+    {"socket", &Socket},
+    {"connect", &Connect},
+    {"hold", &Hold},
+    {"connect-datagrams", &ConnectDatagrams},
+    {"connect-away", &ConnectAway},
+    {"connect-home", &ConnectHome},
+};
 
 void Serve(const Operation& operation, size_t count) {
   std::vector<double> samples(count);

@@ -53,6 +53,9 @@ class ProfileReader {
   absl::Status ReadName(const TomlNode& node);
   absl::Status ReadAddress(const TomlNode& node);
   absl::Status ReadAllowed(const TomlNode& node);
+  absl::Status ReadHostLoopback(const TomlNode& node);
+  absl::Status ReadLoopback(const TomlNode& node);
+  absl::Status AddRange(const TomlNode& node, std::vector<PortRange>* ranges);
   absl::Status ReadFamily(const TomlNode& node);
   absl::Status ReadUnix(const TomlNode& node);
   absl::Status ReadWall(const TomlNode& node, Wall* wall);
@@ -99,6 +102,8 @@ absl::StatusOr<ServicePolicy> ProfileReader::Read(const std::string& text) {
           {"unix", [&](const TomlNode& node) { return ReadUnix(node); }},
           {"egress", [&](const TomlNode& node) { return reader_.Read(node, &policy_.egress); }},
           {"multicast", [&](const TomlNode& node) { return reader_.Read(node, &policy_.multicast); }},
+          {"loopback", [&](const TomlNode& node) { return ReadLoopback(node); }},
+          {"host-loopback", each(&ProfileReader::ReadHostLoopback)},
           {"wall",
            [&](const TomlNode& node) {
              policy_.walls.wanted.emplace();
@@ -198,19 +203,34 @@ absl::Status ProfileReader::ReadPublication(const TomlNode& node) {
   return status.ok() ? status : reader_.Error(node, status.message());
 }
 
-absl::Status ProfileReader::ReadAllowed(const TomlNode& node) {
+absl::Status ProfileReader::ReadAllowed(const TomlNode& node) { return AddRange(node, &*policy_.allow); }
+
+absl::Status ProfileReader::ReadHostLoopback(const TomlNode& node) { return AddRange(node, &policy_.host_loopback); }
+
+absl::Status ProfileReader::ReadLoopback(const TomlNode& node) {
+  std::string word;
+  if (absl::Status status = reader_.Read(node, &word); !status.ok()) return status;
+  for (const Loopback each : {Loopback::kOwnFirst, Loopback::kOwn, Loopback::kHost}) {
+    if (word != ToString(each)) continue;
+    policy_.loopback = each;
+    return absl::OkStatus();
+  }
+  return reader_.Error(node, "must be \"own-first\", \"own\" or \"host\"");
+}
+
+absl::Status ProfileReader::AddRange(const TomlNode& node, std::vector<PortRange>* ranges) {
   PortRange range;
   if (absl::Status status = ReadParsed(reader_, node, &range); !status.ok()) return status;
-  for (const PortRange& other : *policy_.allow) {
+  for (const PortRange& other : *ranges) {
     if (other.protocol == range.protocol && other.first <= range.last && range.first <= other.last) {
       return reader_.Error(
           node, absl::StrCat("\"", range.ToString(), "\" and \"", other.ToString(), "\" have ports in common"));
     }
   }
-  if (policy_.allow->size() == kMaxAllowedRanges) {
-    return reader_.Error(node, absl::StrCat("more than ", kMaxAllowedRanges, " ranges"));
+  if (ranges->size() == kMaxPortRanges) {
+    return reader_.Error(node, absl::StrCat("more than ", kMaxPortRanges, " ranges"));
   }
-  policy_.allow->push_back(range);
+  ranges->push_back(range);
   return absl::OkStatus();
 }
 

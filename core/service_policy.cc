@@ -13,6 +13,11 @@ bool IsNameCharacter(char c) {
   return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
 }
 
+bool AnyContains(const std::vector<PortRange>& ranges, Protocol protocol, uint16_t port) {
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [&](const PortRange& range) { return range.Contains(protocol, port); });
+}
+
 }  // namespace
 
 bool PrivateAddresses::Contains(const IpAddress& address) const {
@@ -55,6 +60,18 @@ absl::Status AddPublication(const Publication& publication, std::vector<Publicat
   return absl::OkStatus();
 }
 
+const char* ToString(Loopback loopback) {
+  switch (loopback) {
+    case Loopback::kOwnFirst:
+      return "own-first";
+    case Loopback::kOwn:
+      return "own";
+    case Loopback::kHost:
+      return "host";
+  }
+  return "?";
+}
+
 std::string PortText(const Publication& publication) {
   if (publication.port == kAnyPort) return absl::StrCat(ToString(publication.protocol), "/*");
   return absl::StrCat(ToString(publication.protocol), "/", publication.port);
@@ -77,8 +94,11 @@ const Publication* ServicePolicy::FindPublication(Protocol protocol, uint16_t po
 
 bool ServicePolicy::AllowsPort(Protocol protocol, uint16_t port) const {
   if (port == 0 || !allow || FindPublication(protocol, port) != nullptr) return true;
-  return std::any_of(allow->begin(), allow->end(),
-                     [&](const PortRange& range) { return range.Contains(protocol, port); });
+  return AnyContains(*allow, protocol, port);
+}
+
+bool ServicePolicy::IsHostLoopback(Protocol protocol, uint16_t port) const {
+  return loopback == Loopback::kHost || AnyContains(host_loopback, protocol, port);
 }
 
 bool IsServiceName(const std::string& name) {

@@ -22,6 +22,13 @@ enum class WhenGone : uint8_t {
   kRefuse = 1,       // the packet is dropped: nobody else on this host gets it
 };
 
+// Whose loopback 127.0.0.1, ::1 and the wildcard are as destinations of connect().
+enum class Loopback : uint8_t {
+  kOwnFirst = 0,  // the service's own socket if it has one on that port, else the host's
+  kOwn = 1,       // the private address, always
+  kHost = 2,      // the host's, always: connect() is not looked at
+};
+
 // What one service may publish. A Hello with all of it still fits into one message of wire/.
 inline constexpr size_t kMaxPublications = 256;
 inline constexpr size_t kMaxPrefixes = 32;        // of one publication
@@ -61,6 +68,9 @@ absl::Status AddPublication(const Publication& publication, std::vector<Publicat
 // Port 0 is none yet.
 const Publication* FindPublication(const std::vector<Publication>& publish, Protocol protocol, uint16_t port);
 
+// "own-first", "own", "host": as in a profile.
+const char* ToString(Loopback loopback);
+
 // "tcp/80", "tcp/*"
 std::string PortText(const Publication& publication);
 
@@ -73,6 +83,9 @@ struct ServicePolicy {
   bool egress = true;      // a UDP bind of the wildcard with port 0 stays on the wildcard
   bool multicast = false;  // UDP binds of multicast and broadcast addresses are let through
   bool unix_sockets = true;
+  Loopback loopback = Loopback::kOwnFirst;
+  // Ports of 127.0.0.1 and ::1 that are the host's whatever `loopback` says.
+  std::vector<PortRange> host_loopback;
   // AF_* numbers that socket() may be called with.
   std::vector<int> families;
   WallChoice walls;
@@ -82,6 +95,7 @@ struct ServicePolicy {
 
   const Publication* FindPublication(Protocol protocol, uint16_t port) const;
   bool AllowsPort(Protocol protocol, uint16_t port) const;  // published or allowed; port 0 always
+  bool IsHostLoopback(Protocol protocol, uint16_t port) const;
 };
 
 // A service's name: 1 to 63 characters of [A-Za-z0-9._-], beginning with a letter or a digit.

@@ -20,7 +20,8 @@ constexpr char kHead[] =
 # The system calls that forcebind does not let a service make by itself
 
 The seccomp filter that `forcebind run` loads lets every other call through. A *stopped* call waits in the kernel until
-the service's companion process has made it in the service's place. A call that *fails* never does anything.
+the service's companion process has made it in the service's place; one that is only *looked at* goes on in the kernel
+where it is not for the companion ([ADR 0012](adr/0012-connect-is-continued.md)). A call that *fails* never does anything.
 
 | call | when | what becomes of it | why |
 |---|---|---|---|
@@ -46,6 +47,8 @@ const char* Text(Condition condition) {
       return "the protocol is 262 (MPTCP), and the service has a supervisor";
     case Condition::kFromI386:
       return "in the i386 ABI, in place of the three above";
+    case Condition::kOwnLoopback:
+      return "the profile does not say `loopback = \"host\"`";
     case Condition::kNewListener:
       return "the flags have SECCOMP_FILTER_FLAG_NEW_LISTENER";
   }
@@ -54,6 +57,7 @@ const char* Text(Condition condition) {
 
 std::string Outcome(const TracedSyscall& traced) {
   if (traced.treatment == Treatment::kNotify) return "stopped";
+  if (traced.treatment == Treatment::kLookAt) return "stopped, and looked at";
   return std::string("fails with ") + strerrorname_np(traced.error);
 }
 

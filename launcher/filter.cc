@@ -45,6 +45,7 @@ bool Concerns(const TracedSyscall& traced, uint32_t arch) {
     case Condition::kFromI386:
       return arch == SCMP_ARCH_X86;
     case Condition::kAlways:
+    case Condition::kOwnLoopback:
     case Condition::kNewListener:
       return true;
   }
@@ -79,6 +80,9 @@ Comparisons ComparisonsFor(Condition condition, const FilterOptions& options) {
     case Condition::kMptcp:
       if (options.deny_mptcp) all.push_back({Compare(2, SCMP_CMP_MASKED_EQ, kIntMask, IPPROTO_MPTCP)});
       return all;
+    case Condition::kOwnLoopback:
+      if (options.own_loopback) all.emplace_back();
+      return all;
     case Condition::kNewListener:
       return {{Compare(1, SCMP_CMP_MASKED_EQ, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_FILTER_FLAG_NEW_LISTENER)}};
   }
@@ -89,7 +93,7 @@ absl::Status AddRule(scmp_filter_ctx context, const TracedSyscall& traced, const
   const int number = seccomp_syscall_resolve_name(traced.name);
   if (number == __NR_SCMP_ERROR) return absl::InternalError(absl::StrCat("libseccomp does not know ", traced.name));
   const uint32_t action =
-      traced.treatment == Treatment::kNotify ? SCMP_ACT_NOTIFY : SCMP_ACT_ERRNO(static_cast<uint16_t>(traced.error));
+      traced.treatment == Treatment::kFail ? SCMP_ACT_ERRNO(static_cast<uint16_t>(traced.error)) : SCMP_ACT_NOTIFY;
   for (const std::vector<scmp_arg_cmp>& comparisons : ComparisonsFor(traced.condition, options)) {
     const int error =
         seccomp_rule_add_array(context, action, number, static_cast<unsigned>(comparisons.size()), comparisons.data());

@@ -21,6 +21,9 @@ namespace forcebind {
 struct FilterOptions {
   absl::Span<const int> families;  // AF_* that socket() and socketpair() may be called with
   bool deny_mptcp = false;
+  // Stop connect() for the companion to look at: the service's loopback is its own, and no wall in the kernel sees to
+  // that.
+  bool own_loopback = false;
 };
 
 absl::StatusOr<std::vector<sock_filter>> BuildFilter(const FilterOptions& options);

@@ -15,6 +15,8 @@
 namespace forcebind {
 namespace {
 
+const char* Word(bool value) { return value ? "true" : "false"; }
+
 bool WriteProgram(int number, const FilterOptions& options) {
   const absl::StatusOr<std::vector<sock_filter>> program = BuildFilter(options);
   if (!program.ok()) {
@@ -34,10 +36,12 @@ int Main() {
   std::string table;
   int number = 0;
   for (const std::vector<int>& families : {all, without_unix}) {
-    for (const bool deny_mptcp : {false, true}) {
-      if (!WriteProgram(number, {.families = families, .deny_mptcp = deny_mptcp})) return 1;
-      table += "    {" + std::to_string(FamilyBits(families).value_or(0)) + "u, " + (deny_mptcp ? "true" : "false") +
-               ", kProgram" + std::to_string(number++) + "},\n";
+    for (const unsigned choice : {0u, 1u, 2u, 3u}) {
+      const bool deny_mptcp = (choice & 1) != 0, own_loopback = (choice & 2) != 0;
+      if (!WriteProgram(number, {.families = families, .deny_mptcp = deny_mptcp, .own_loopback = own_loopback}))
+        return 1;
+      table += "    {" + std::to_string(FamilyBits(families).value_or(0)) + "u, " + Word(deny_mptcp) + ", " +
+               Word(own_loopback) + ", kProgram" + std::to_string(number++) + "},\n";
     }
   }
   printf("constexpr ReadyFilter kReadyFilters[] = {\n%s};\n", table.c_str());

@@ -97,8 +97,10 @@ std::string FormatProfile(const ServicePolicy& policy, const PrivateAddresses& a
                       AddressText(policy, addresses), PublishText(policy.publish),  //
                       AllowText(policy), FamiliesText(policy),                      //
                       "unix = ", Quoted(policy.unix_sockets ? "allow" : "deny"), "\n", "egress = ", Word(policy.egress),
-                      "\n",  //
-                      "multicast = ", Word(policy.multicast), "\n", WallsText(policy.walls),
+                      "\n",                                                    //
+                      "multicast = ", Word(policy.multicast), "\n",            //
+                      "loopback = ", Quoted(ToString(policy.loopback)), "\n",  //
+                      "host-loopback = ", List(ToStrings(policy.host_loopback)), "\n", WallsText(policy.walls),
                       "inherited-sockets = ", Quoted(policy.inherited_sockets ? "allow" : "refuse"), "\n");
 }
 

@@ -20,7 +20,8 @@ absl::StatusOr<std::vector<sock_filter>> FilterFor(const FilterOptions& options)
   const std::optional<uint64_t> families = FamilyBits(options.families);
   const auto ready = ReadyFilters();
   const auto found = std::find_if(ready.begin(), ready.end(), [&](const ReadyFilter& filter) {
-    return filter.families == families && filter.deny_mptcp == options.deny_mptcp;
+    return filter.families == families && filter.deny_mptcp == options.deny_mptcp &&
+           filter.own_loopback == options.own_loopback;
   });
   if (found == ready.end()) return BuildFilter(options);
   return std::vector<sock_filter>(found->program.begin(), found->program.end());

@@ -24,6 +24,7 @@ namespace forcebind {
 struct ReadyFilter {
   uint64_t families = 0;  // bit n: family n is allowed
   bool deny_mptcp = false;
+  bool own_loopback = false;
   absl::Span<const sock_filter> program;
 };
 

@@ -84,7 +84,9 @@ absl::StatusOr<Plan> MakePlan(const RunOptions& options, int stderr_fd) {
   absl::Status inherited = CheckInheritedSockets(setup->policy);
   if (!inherited.ok()) return inherited;
   absl::StatusOr<std::vector<sock_filter>> filter =
-      FilterFor({.families = setup->policy.families, .deny_mptcp = setup->link != nullptr});
+      FilterFor({.families = setup->policy.families,
+                 .deny_mptcp = setup->link != nullptr,
+                 .own_loopback = setup->policy.loopback != Loopback::kHost});
   if (!filter.ok()) return filter.status();
   absl::StatusOr<uint64_t> netns_cookie = OwnNetnsCookie();
   if (!netns_cookie.ok()) return netns_cookie.status();

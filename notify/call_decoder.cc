@@ -28,12 +28,16 @@ struct NumberedCall {
   int number;
   CallKind kind;
 };
-constexpr NumberedCall kNative[] = {{__NR_bind, CallKind::kBind}, {__NR_listen, CallKind::kListen}};
+constexpr NumberedCall kNative[] = {
+    {__NR_bind, CallKind::kBind}, {__NR_listen, CallKind::kListen}, {__NR_connect, CallKind::kConnect}};
 constexpr NumberedCall kI386[] = {
-    {359, CallKind::kSocket}, {360, CallKind::kSocketPair}, {361, CallKind::kBind}, {363, CallKind::kListen}};
+    {359, CallKind::kSocket},  {360, CallKind::kSocketPair}, {361, CallKind::kBind},
+    {362, CallKind::kConnect}, {363, CallKind::kListen},
+};
 constexpr NumberedCall kMultiplexed[] = {{SYS_SOCKET, CallKind::kSocket},
                                          {SYS_SOCKETPAIR, CallKind::kSocketPair},
                                          {SYS_BIND, CallKind::kBind},
+                                         {SYS_CONNECT, CallKind::kConnect},
                                          {SYS_LISTEN, CallKind::kListen}};
 
 std::optional<CallKind> KindOf(int number, absl::Span<const NumberedCall> calls) {
@@ -48,6 +52,7 @@ size_t ArgumentCount(CallKind kind) {
     case CallKind::kListen:
       return 2;
     case CallKind::kBind:
+    case CallKind::kConnect:
     case CallKind::kSocket:
       return 3;
     case CallKind::kSocketPair:
@@ -60,6 +65,7 @@ void Fill(CallKind kind, const uint64_t* args, Call* call) {
   call->kind = kind;
   switch (kind) {
     case CallKind::kBind:
+    case CallKind::kConnect:
       call->fd = static_cast<int>(args[0]);
       call->address = args[1];
       call->address_length = static_cast<int>(args[2]);

@@ -22,6 +22,7 @@ constexpr size_t kMaxKnownSockets = 1024;
 CallHandler::Outcome CallHandler::Handle(const Notification& notification) {
   Subject subject;
   const int error = Gather(notification, &subject);
+  if (subject.call.kind == CallKind::kConnect && (error != 0 || !subject.loopback)) return LeaveToKernel(subject);
   if (!device_.IsAlive(notification.id)) return {ENOENT, Verdict::kGone};
   if (error == EPERM || error == EACCES || error == ENOTSUP) {
     return Refuse(
@@ -38,6 +39,8 @@ CallHandler::Outcome CallHandler::Handle(const Notification& notification) {
     case CallKind::kSocket:
     case CallKind::kSocketPair:
       return MakeSocket(subject);
+    case CallKind::kConnect:
+      return Connect(subject);
   }
   return {ENOSYS, Verdict::kFailed};
 }
@@ -52,15 +55,21 @@ int CallHandler::Gather(const Notification& notification, Subject* subject) {
   };
   if (const int error = DecodeCall(notification, read, &subject->call)) return error;
   if (subject->call.kind == CallKind::kSocket || subject->call.kind == CallKind::kSocketPair) return 0;
-  if (const int error = descriptors_.Fetch(notification.tid, subject->call.fd, &subject->socket)) return error;
-  subject->domain = SocketDomain(subject->socket.get());
-  if (subject->domain < 0) return -subject->domain;
-  if (subject->domain == AF_INET || subject->domain == AF_INET6) subject->cookie = SocketCookie(subject->socket.get());
+  if (subject->call.kind == CallKind::kConnect) return GatherConnect(read, subject);
+  if (const int error = GatherSocket(subject)) return error;
   if (subject->call.kind == CallKind::kListen) return 0;
   const int length = subject->call.address_length;
   if (length < 0 || static_cast<size_t>(length) > sizeof(sockaddr_storage)) return EINVAL;
   subject->address.size = static_cast<socklen_t>(length);
   return read(subject->call.address, &subject->address.storage, static_cast<size_t>(length));
+}
+
+int CallHandler::GatherSocket(Subject* subject) {
+  if (const int error = descriptors_.Fetch(subject->tid, subject->call.fd, &subject->socket)) return error;
+  subject->domain = SocketDomain(subject->socket.get());
+  if (subject->domain < 0) return -subject->domain;
+  if (subject->domain == AF_INET || subject->domain == AF_INET6) subject->cookie = SocketCookie(subject->socket.get());
+  return 0;
 }
 
 int CallHandler::Identify(const Subject& subject, TaskIdentity* identity) {
@@ -75,7 +84,7 @@ int CallHandler::CallAsTask(const Subject& subject, const TaskIdentity& identity
 
 CallHandler::Outcome CallHandler::Refuse(const Subject& subject, int error, const std::string& reason) {
   if (!reason.empty() && log_.Wants(LogLevel::kWarning)) {
-    const char* const kNames[] = {"bind", "listen", "socket", "socketpair"};
+    const char* const kNames[] = {"bind", "listen", "socket", "socketpair", "connect"};
     log_.Write(LogLevel::kWarning, subject.tid,
                absl::StrCat(kNames[static_cast<int>(subject.call.kind)], ": ", ErrnoName(error), ": ", reason));
   }

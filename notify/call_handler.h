@@ -15,6 +15,9 @@
 //          LISTEN; then try bind(private, port 0), which locks the address or fails because there is one; then check
 //          the name, whatever its history (an accepted socket has the public address that it was accepted on, locked),
 //          and that it was we who locked it (notify/pinned_sockets.h); then listen.
+//   connect  The destination is looked at. One that is not the service's own loopback, and every call that cannot be
+//          looked at, is left to the kernel (connect is no wall, docs/adr/0012-connect-is-continued.md). The rest is
+//          started here without waiting, and waited for by the kernel (notify/connect_call).
 //   socket, socketpair (i386 only, notify/traced_syscalls.h): made here, as the task itself, and put into its table.
 //
 // TRUST    Everything read from the target is hostile, and so is what other threads do to the socket meanwhile.
@@ -26,10 +29,12 @@
 #define FORCEBIND_NOTIFY_CALL_HANDLER_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
 #include "core/bind_policy.h"
+#include "core/connect_policy.h"
 #include "core/service_policy.h"
 #include "notify/call_counters.h"
 #include "notify/call_decoder.h"
@@ -69,7 +74,9 @@ class CallHandler {
     UniqueFd socket;
     int domain = 0;
     uint64_t cookie = 0;  // AF_INET, AF_INET6
-    SockAddr address;     // bind: our copy
+    SockAddr address;     // bind, connect: our copy
+    // connect: the destination, if it may be the service's own loopback. Only then is there a socket.
+    std::optional<Endpoint> loopback;
   };
 
   // What bind() learned of a TCP socket and never changes, kept for listen(): each fact costs a system call. By socket
@@ -82,6 +89,8 @@ class CallHandler {
   };
 
   int Gather(const Notification& notification, Subject* subject);
+  int GatherSocket(Subject* subject);
+  int GatherConnect(MemoryReader read, Subject* subject);
   // Who the caller is; ESRCH if it may be somebody else already.
   int Identify(const Subject& subject, TaskIdentity* identity);
   // sys/stand_in's CallAs().
@@ -98,6 +107,10 @@ class CallHandler {
   Outcome Listen(const Subject& subject);
   Outcome ListenInet(const Subject& subject);
   Outcome ListenAsTask(const Subject& subject);
+
+  Outcome Connect(const Subject& subject);
+  Outcome ConnectRedirected(const Subject& subject, const ConnectFacts& facts, const Redirect& redirect);
+  Outcome LeaveToKernel(const Subject& subject);
 
   // Tries to give the socket a private address which nothing can change any more, unless it has one.
   int PinPrivateAddress(const Subject& subject, const SocketFacts& facts, SockAddr* name);

@@ -9,10 +9,11 @@
 
 namespace forcebind {
 
-enum class CallKind { kBind, kListen, kSocket, kSocketPair };
+enum class CallKind { kBind, kListen, kSocket, kSocketPair, kConnect };
 
 enum class Treatment {
   kNotify,  // stopped, and done on the service's behalf
+  kLookAt,  // stopped and looked at; what it is not for is let go on
   kFail,    // fails with `error`
 };
 
@@ -24,6 +25,7 @@ enum class Condition {
   kOldPacketSocket,   // socket(): AF_INET with SOCK_PACKET, which makes a socket of AF_PACKET, unless that is allowed
   kMptcp,             // socket(): protocol 262, for a service with a supervisor
   kFromI386,          // made in the i386 ABI, in place of the three above
+  kOwnLoopback,       // connect(): the profile gives the service a loopback of its own, and no wall does
   kNewListener,       // seccomp(): SECCOMP_FILTER_FLAG_NEW_LISTENER
 };
 
@@ -43,6 +45,8 @@ inline constexpr TracedSyscall kTracedSyscalls[] = {
     {"bind", Condition::kAlways, Treatment::kNotify, 0, "done on the private address"},
     {"listen", Condition::kAlways, Treatment::kNotify, 0,
      "an unbound socket would listen on the wildcard; a published one goes live here"},
+    {"connect", Condition::kOwnLoopback, Treatment::kLookAt, 0,
+     "127.0.0.1, ::1 and the wildcard are the private address; every other destination is left to the kernel"},
     {"socket", Condition::kFamilyNotAllowed, Treatment::kFail, EAFNOSUPPORT,
      "families that carry network traffic past bind() are for the profile to allow"},
     {"socketpair", Condition::kFamilyNotAllowed, Treatment::kFail, EAFNOSUPPORT, "as for socket"},

@@ -57,11 +57,16 @@ int SeccompNotify::Receive(Notification* notification) {
 
 bool SeccompNotify::IsAlive(uint64_t id) { return ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0; }
 
-int SeccompNotify::Reply(uint64_t id, int error) {
+int SeccompNotify::Send(const seccomp_notif_resp& response) {
   memset(response_.data(), 0, response_.size());
-  seccomp_notif_resp response = {.id = id, .val = 0, .error = -error, .flags = 0};
   memcpy(response_.data(), &response, sizeof(response));
   return ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_SEND, response_.data()) == 0 ? 0 : errno;
+}
+
+int SeccompNotify::Reply(uint64_t id, int error) { return Send({.id = id, .val = 0, .error = -error, .flags = 0}); }
+
+int SeccompNotify::Continue(uint64_t id) {
+  return Send({.id = id, .val = 0, .error = 0, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE});
 }
 
 int SeccompNotify::AddFd(uint64_t id, int fd, bool close_on_exec, int* number) {

@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/behaviour/comparison.h"
 
+#include <errno.h>
 #include <gtest/gtest.h>
+#include <string.h>
 
+#include <algorithm>
 #include <fstream>
 #include <regex>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "core/endpoint.h"
+#include "sys/sockaddr.h"
 #include "tests/support/child_process.h"
 #include "tests/support/service_host.h"
 
@@ -26,13 +31,37 @@ std::vector<std::string> ForcedPrefix(const Setting& setting) {
   return PrivateRun(options);
 }
 
+UniqueFd OpenStranger(const std::string& text) {
+  const bool tcp = text.rfind("tcp ", 0) == 0;
+  const Endpoint endpoint = Endpoint::Parse(text.substr(4)).value();
+  const bool v4 = endpoint.address.is_v4();
+  UniqueFd fd(socket(v4 ? AF_INET : AF_INET6, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0));
+  const uint8_t* bytes = endpoint.address.bytes().data();
+  const SockAddr name = v4 ? SockAddrV4(bytes, endpoint.port) : SockAddrV6(bytes, endpoint.port);
+  if (bind(fd.get(), name.get(), name.size) != 0 || (tcp && listen(fd.get(), 8) != 0)) {
+    ADD_FAILURE() << text << ": " << strerror(errno);
+  }
+  return fd;
+}
+
+std::vector<std::string> WithoutStrangers(std::vector<std::string> lines, const std::vector<std::string>& strangers) {
+  for (const std::string& stranger : strangers) {
+    const auto found = std::find(lines.begin(), lines.end(), stranger);
+    if (found != lines.end()) lines.erase(found);
+  }
+  return lines;
+}
+
 std::string RunOn(ServiceHost& host, const std::vector<std::string>& words, const Setting& setting) {
+  std::vector<UniqueFd> strangers;
+  for (const std::string& text : setting.strangers) strangers.push_back(OpenStranger(text));
   ChildProcess child(words, ChildInput::kPipe, [&] {
     if (setting.ordinary_user) BecomeOrdinaryUser();
   });
   const bool holds = child.ReadUntil("holding\n");
   std::string sockets;
-  for (const std::string& line : host.Listeners()) absl::StrAppend(&sockets, "kernel: ", line, "\n");
+  for (const std::string& line : WithoutStrangers(host.Listeners(), setting.strangers))
+    absl::StrAppend(&sockets, "kernel: ", line, "\n");
   child.CloseInput();
   std::string text = child.ReadAll();
   const int status = child.Wait();

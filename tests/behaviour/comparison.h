@@ -19,6 +19,9 @@ struct Setting {
   bool ordinary_user = false;        // the whole run, forcebind included
   std::string profile;               // TOML, or none
   std::vector<std::string> options;  // of `forcebind run`
+  // Sockets that somebody else on the host has, before the script begins: "tcp 127.0.0.1:5432", "udp [::1]:53". They
+  // are not among the "kernel: " lines.
+  std::vector<std::string> strangers;
   // Native address -> the one under forcebind, besides those of DefaultAddresses().
   std::map<std::string, std::string> addresses;
 };

@@ -3,9 +3,11 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -177,6 +179,53 @@ static void Storm(const struct Line* line, struct Answer* answer) {
   if (alarms == 0) Say(answer, "no signal came");
 }
 
+// ---- a connect that waits
+
+struct Waiting {
+  int fd;
+  struct ProbeAddress address;
+  int result, error;
+};
+
+static void* ConnectAndWait(void* argument) {
+  struct Waiting* waiting = argument;
+  waiting->result = connect(waiting->fd, waiting->address.data, (socklen_t)waiting->address.length);
+  waiting->error = errno;
+  return NULL;
+}
+
+static int IsConnecting(int fd) {
+  struct tcp_info info;
+  socklen_t length = sizeof(info);
+  return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && info.tcpi_state == TCP_SYN_SENT;
+}
+
+static void BindAnother(void) {
+  const struct sockaddr_in any = {.sin_family = AF_INET};
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (bind(fd, (const struct sockaddr*)&any, sizeof(any)) != 0) CountFailure(errno);
+  close(fd);
+}
+
+// interrupt FD ADDRESS: a thread connects FD, which has to wait; meanwhile this one binds other sockets, as
+// often as it likes, and then sends that thread a signal whose handler ends the call.
+static void Interrupt(const struct Line* line, struct Answer* answer) {
+  const struct sigaction action = {.sa_handler = OnAlarm};
+  struct Waiting waiting = {.fd = Number(Word(line, 1)), .address = ParseAddress(Word(line, 2), "")};
+  pthread_t thread;
+  sigaction(SIGALRM, &action, NULL);
+  pthread_create(&thread, NULL, ConnectAndWait, &waiting);
+  while (!IsConnecting(waiting.fd)) BindAnother();
+  for (int i = 0; i < 100; ++i) BindAnother();
+  pthread_kill(thread, SIGALRM);
+  pthread_join(thread, NULL);
+  SayFailures(answer);
+  if (strcmp(answer->text, "all succeeded") != 0) return;
+  answer->text[0] = '\0';
+  answer->value = waiting.result;
+  answer->error = waiting.error;
+}
+
 // ---- filters and io_uring
 
 static void Filter(const struct Line* line, struct Answer* answer) {
@@ -191,6 +240,15 @@ static void IoUring(struct Answer* answer) {
   long parameters[32] = {0};
   const long fd = syscall(SYS_io_uring_setup, 1, parameters);
   SetResult(answer, fd);
+}
+
+// sysctl NAME VALUE, of this network namespace
+static void Sysctl(const struct Line* line, struct Answer* answer) {
+  char path[200];
+  snprintf(path, sizeof(path), "/proc/sys/%s", Word(line, 1));
+  const int fd = open(path, O_WRONLY);
+  SetResult(answer, write(fd, Word(line, 2), strlen(Word(line, 2))));
+  close(fd);
 }
 
 // ---- what the process has
@@ -269,8 +327,10 @@ int ProcessCall(const struct Line* line, struct Answer* answer) {
   if (strcmp(call, "daemon") == 0) return Daemon(answer), known;
   if (strcmp(call, "crowd") == 0) return Crowd(line, answer), known;
   if (strcmp(call, "storm") == 0) return Storm(line, answer), known;
+  if (strcmp(call, "interrupt") == 0) return Interrupt(line, answer), known;
   if (strcmp(call, "filter") == 0) return Filter(line, answer), known;
   if (strcmp(call, "io_uring") == 0) return IoUring(answer), known;
+  if (strcmp(call, "sysctl") == 0) return Sysctl(line, answer), known;
   if (strcmp(call, "descriptors") == 0) return Descriptors(answer), known;
   if (strcmp(call, "children") == 0) return Children(answer), known;
   if (strcmp(call, "self") == 0) return Self(line, answer), known;

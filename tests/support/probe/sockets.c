@@ -91,6 +91,7 @@ struct Numbers {
 static const struct Numbers kSocket = {SYS_socket, 359, SYS_SOCKET};
 static const struct Numbers kBind = {SYS_bind, 361, SYS_BIND};
 static const struct Numbers kListen = {SYS_listen, 363, SYS_LISTEN};
+static const struct Numbers kConnect = {SYS_connect, 362, SYS_CONNECT};
 
 static long Invoke(enum Via via, const struct Numbers* numbers, long a, long b, long c) {
   switch (via) {
@@ -125,7 +126,7 @@ static void Listen(const struct Line* line, struct Answer* answer) {
 
 static void Connect(const struct Line* line, struct Answer* answer) {
   const struct ProbeAddress address = ParseAddress(Word(line, 2), Word(line, 3));
-  SetResult(answer, connect(Number(Word(line, 1)), address.data, (socklen_t)address.length));
+  SetResult(answer, Invoke(line->via, &kConnect, Number(Word(line, 1)), (long)address.data, address.length));
 }
 
 static void NameOrPeer(const struct Line* line, struct Answer* answer) {

@@ -37,6 +37,8 @@ TEST(ProfileFile, AnEmptyOneHasTheDefaultOfEveryKey) {
   EXPECT_EQ(policy.allow, std::nullopt);
   EXPECT_TRUE(policy.egress);
   EXPECT_FALSE(policy.multicast);
+  EXPECT_EQ(policy.loopback, Loopback::kOwnFirst);
+  EXPECT_THAT(policy.host_loopback, IsEmpty());
   EXPECT_TRUE(policy.unix_sockets);
   EXPECT_THAT(policy.families, ElementsAre(AF_INET, AF_INET6, AF_UNIX, AF_NETLINK));
 }
@@ -51,6 +53,8 @@ families  = ["inet", "vsock", "inet"]
 unix      = "allow"
 egress    = false
 multicast = true
+loopback  = "own"
+host-loopback = ["tcp/5432", "udp/53-54"]
 )");
   EXPECT_EQ(policy.name, "nginx");
   EXPECT_EQ(policy.addresses.v4->ToString(), "127.84.3.1");
@@ -63,6 +67,19 @@ multicast = true
   EXPECT_THAT(policy.families, ElementsAre(AF_INET, AF_VSOCK));
   EXPECT_FALSE(policy.egress);
   EXPECT_TRUE(policy.multicast);
+  EXPECT_EQ(policy.loopback, Loopback::kOwn);
+  EXPECT_THAT(policy.host_loopback,
+              ElementsAre(PortRange{Protocol::kTcp, 5432, 5432}, PortRange{Protocol::kUdp, 53, 54}));
+}
+
+TEST(ProfileFile, TheLoopbackIsTheServicesOwnOrTheHosts) {
+  EXPECT_EQ(Parsed("loopback = \"own-first\"").loopback, Loopback::kOwnFirst);
+  const ServicePolicy host = Parsed("loopback = \"host\"");
+  EXPECT_TRUE(host.IsHostLoopback(Protocol::kTcp, 80));
+  const ServicePolicy database = Parsed("host-loopback = [\"tcp/5432\"]");
+  EXPECT_TRUE(database.IsHostLoopback(Protocol::kTcp, 5432));
+  EXPECT_FALSE(database.IsHostLoopback(Protocol::kTcp, 5433));
+  EXPECT_FALSE(database.IsHostLoopback(Protocol::kUdp, 5432));
 }
 
 TEST(ProfileFile, AnEmptyAllowAllowsOnlyPublishedPorts) {
@@ -157,6 +174,10 @@ TEST(ProfileFile, AnErrorNamesFileLineColumnAndWhatWouldBeRight) {
       {"families = [\"smc\"]", "web.toml:1:13: families: unknown family \"smc\": known are inet, inet6, unix"},
       {"egress = 1", "web.toml:1:10: egress: must be true or false"},
       {"multicast = \"no\"", "web.toml:1:13: multicast: must be true or false"},
+      {"loopback = \"mine\"", "web.toml:1:12: loopback: must be \"own-first\", \"own\" or \"host\""},
+      {"host-loopback = [5432]", "web.toml:1:18: host-loopback: must be a text in quotes"},
+      {"host-loopback = [\"tcp/80\", \"tcp/80\"]",
+       "web.toml:1:28: host-loopback: \"tcp/80\" and \"tcp/80\" have ports in common"},
       {"guard = 0", "web.toml:1:9: guard: must be true or false"},
       {"wall = [\"notify\", \"moat\"]",
        "web.toml:1:19: wall: unknown wall \"moat\": known are notify, landlock, cgroup"},
@@ -192,7 +213,8 @@ TEST(ProfileFile, TextThatIsNotAsciiIsNoKeyAndNoWhiteSpace) {
 TEST(ProfileFile, AnUnknownKeyIsNamedWithItsLikelyMeaningAndTheKnownOnes) {
   EXPECT_EQ(ErrorOf("name = \"a\"\npubish = []"),
             "web.toml:2:1: unknown key \"pubish\": did you mean \"publish\"? known keys are name, address, guard, "
-            "when-gone, publish, allow, families, unix, egress, multicast, wall, require-wall, inherited-sockets");
+            "when-gone, publish, allow, families, unix, egress, multicast, loopback, host-loopback, wall, require-wall, "
+            "inherited-sockets");
   EXPECT_THAT(ErrorOf("listen = []"), HasSubstr("unknown key \"listen\": known keys are name"));
 }
 
@@ -214,8 +236,8 @@ TEST(ProfileFile, LimitsAreThoseOfTheMessages) {
   EXPECT_THAT(ErrorOf(on + "\"::1\"]}]"), HasSubstr("on: more than 32 networks"));
 
   std::string allow = "allow = [";
-  for (size_t port = 1; port <= kMaxAllowedRanges; ++port) absl::StrAppend(&allow, "\"tcp/", port, "\",");
-  EXPECT_EQ(Parsed(allow + "]").allow->size(), kMaxAllowedRanges);
+  for (size_t port = 1; port <= kMaxPortRanges; ++port) absl::StrAppend(&allow, "\"tcp/", port, "\",");
+  EXPECT_EQ(Parsed(allow + "]").allow->size(), kMaxPortRanges);
   EXPECT_THAT(ErrorOf(allow + "\"tcp/9999\"]"), HasSubstr("allow: more than 256 ranges"));
 }
 

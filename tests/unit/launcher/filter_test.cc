@@ -77,17 +77,17 @@ uint32_t Evaluate(const std::vector<sock_filter>& program, const seccomp_data& d
 struct Abi {
   const char* name;
   uint32_t arch;
-  // Of bind, listen, socket, socketpair, io_uring_setup, seccomp.
-  int bind, listen, socket, socketpair, io_uring_setup, seccomp;
+  // Of bind, listen, socket, socketpair, io_uring_setup, seccomp, connect.
+  int bind, listen, socket, socketpair, io_uring_setup, seccomp, connect;
 };
-constexpr Abi kX64 = {"x86-64", AUDIT_ARCH_X86_64, 49, 50, 41, 53, 425, 317};
-constexpr Abi kI386 = {"i386", AUDIT_ARCH_I386, 361, 363, 359, 360, 425, 354};
+constexpr Abi kX64 = {"x86-64", AUDIT_ARCH_X86_64, 49, 50, 41, 53, 425, 317, 42};
+constexpr Abi kI386 = {"i386", AUDIT_ARCH_I386, 361, 363, 359, 360, 425, 354, 362};
 constexpr int kI386Socketcall = 102;
 
 class Filter {
  public:
-  explicit Filter(const std::vector<int>& families = kUsual, bool deny_mptcp = false) {
-    auto program = BuildFilter({.families = families, .deny_mptcp = deny_mptcp});
+  explicit Filter(const std::vector<int>& families = kUsual, bool deny_mptcp = false, bool own_loopback = false) {
+    auto program = BuildFilter({.families = families, .deny_mptcp = deny_mptcp, .own_loopback = own_loopback});
     EXPECT_TRUE(program.ok()) << program.status();
     if (program.ok()) program_ = *std::move(program);
   }
@@ -109,6 +109,16 @@ TEST(Filter, BindAndListenAreStoppedInEveryAbi) {
   }
   EXPECT_EQ(filter(kI386, kI386Socketcall, SYS_BIND), SECCOMP_RET_USER_NOTIF);
   EXPECT_EQ(filter(kI386, kI386Socketcall, SYS_LISTEN), SECCOMP_RET_USER_NOTIF);
+}
+
+TEST(Filter, ConnectIsStoppedForALoopbackOfTheServicesOwnAlone) {
+  const Filter with(kUsual, false, true), without;
+  for (const Abi& abi : {kX64, kI386}) {
+    EXPECT_EQ(with(abi, abi.connect, 3), SECCOMP_RET_USER_NOTIF) << abi.name;
+    EXPECT_EQ(without(abi, abi.connect, 3), SECCOMP_RET_ALLOW) << abi.name;
+  }
+  EXPECT_EQ(with(kI386, kI386Socketcall, SYS_CONNECT), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(without(kI386, kI386Socketcall, SYS_CONNECT), SECCOMP_RET_ALLOW);
 }
 
 // The multiplexer's arguments lie in memory, where the filter cannot see the family.
@@ -219,7 +229,7 @@ TEST(Filter, X32AndOtherArchitecturesHaveNoCalls) {
   }
   for (const uint32_t arch :
        std::initializer_list<uint32_t>{AUDIT_ARCH_AARCH64, AUDIT_ARCH_ARM, AUDIT_ARCH_RISCV64, 0u}) {
-    const Abi other = {"other", arch, 0, 0, 0, 0, 0, 0};
+    const Abi other = {"other", arch, 0, 0, 0, 0, 0, 0, 0};
     for (const int number : {49, 50, 200, 201, 361}) EXPECT_EQ(filter(other, number), Fails(ENOSYS)) << arch;
   }
 }

@@ -21,6 +21,8 @@ families = ["inet", "inet6", "netlink", "vsock"]
 unix = "deny"
 egress = false
 multicast = true
+loopback = "own"
+host-loopback = ["tcp/5432", "udp/53-54"]
 wall = ["notify", "landlock"]
 require-wall = "landlock"
 inherited-sockets = "allow"
@@ -41,6 +43,8 @@ void ExpectSame(const ServicePolicy& a, const ServicePolicy& b) {
   EXPECT_EQ(a.unix_sockets, b.unix_sockets);
   EXPECT_EQ(a.egress, b.egress);
   EXPECT_EQ(a.multicast, b.multicast);
+  EXPECT_EQ(a.loopback, b.loopback);
+  EXPECT_EQ(a.host_loopback, b.host_loopback);
   EXPECT_EQ(a.walls, b.walls);
   EXPECT_EQ(a.inherited_sockets, b.inherited_sockets);
 }
@@ -67,6 +71,8 @@ TEST(FormatProfile, FillsInTheDefaultsAndTheAddresses) {
             "unix = \"allow\"\n"
             "egress = true\n"
             "multicast = false\n"
+            "loopback = \"own-first\"\n"
+            "host-loopback = []\n"
             "# wall: all that are to be had\n"
             "# require-wall: none\n"
             "inherited-sockets = \"refuse\"\n");

@@ -27,25 +27,30 @@ bool SameProgram(absl::Span<const sock_filter> a, absl::Span<const sock_filter> 
 TEST(ReadyFilters, AreWhatLibseccompBuilds) {
   for (const ReadyFilter& ready : ReadyFilters()) {
     const std::vector<int> families = FamiliesOf(ready.families);
-    const auto built = BuildFilter({.families = families, .deny_mptcp = ready.deny_mptcp});
+    const auto built =
+        BuildFilter({.families = families, .deny_mptcp = ready.deny_mptcp, .own_loopback = ready.own_loopback});
     ASSERT_TRUE(built.ok()) << built.status().ToString();
-    EXPECT_TRUE(SameProgram(*built, ready.program)) << ready.families << " " << ready.deny_mptcp;
+    EXPECT_TRUE(SameProgram(*built, ready.program))
+        << ready.families << " " << ready.deny_mptcp << " " << ready.own_loopback;
   }
 }
 
 TEST(ReadyFilters, HoldTheDefaultFamiliesWithAndWithoutASupervisor) {
   const std::vector<int> families = DefaultPolicy("any").families;
   for (const bool deny_mptcp : {false, true}) {
-    EXPECT_THAT(ReadyFilters(),
-                testing::Contains(testing::AllOf(testing::Field(&ReadyFilter::families, FamilyBits(families).value()),
-                                                 testing::Field(&ReadyFilter::deny_mptcp, deny_mptcp))));
+    for (const bool own_loopback : {false, true}) {
+      EXPECT_THAT(ReadyFilters(),
+                  testing::Contains(testing::AllOf(testing::Field(&ReadyFilter::families, FamilyBits(families).value()),
+                                                   testing::Field(&ReadyFilter::deny_mptcp, deny_mptcp),
+                                                   testing::Field(&ReadyFilter::own_loopback, own_loopback))));
+    }
   }
 }
 
 TEST(FilterFor, TakesTheReadyOneWhateverTheOrderOfTheFamilies) {
   const int families[] = {AF_NETLINK, AF_UNIX, AF_INET6, AF_INET, AF_INET};
-  const auto filter = FilterFor({.families = families, .deny_mptcp = true});
-  const auto built = BuildFilter({.families = DefaultPolicy("any").families, .deny_mptcp = true});
+  const auto filter = FilterFor({.families = families, .deny_mptcp = true, .own_loopback = true});
+  const auto built = BuildFilter({.families = DefaultPolicy("any").families, .deny_mptcp = true, .own_loopback = true});
   ASSERT_TRUE(filter.ok() && built.ok());
   EXPECT_TRUE(SameProgram(*filter, *built));
 }

@@ -57,6 +57,16 @@ TEST(DecodeCall, NativeListen) {
   EXPECT_EQ(call.backlog, 511);
 }
 
+TEST(DecodeCall, NativeConnect) {
+  Call call;
+  const Notification connect = {.arch = kNativeArch, .number = __NR_connect, .args = {8, 0x7fff12345678, 28}};
+  ASSERT_EQ(DecodeCall(connect, NoMemory, &call), 0);
+  EXPECT_EQ(call.kind, CallKind::kConnect);
+  EXPECT_EQ(call.fd, 8);
+  EXPECT_EQ(call.address, 0x7fff12345678u);
+  EXPECT_EQ(call.address_length, 28);
+}
+
 // The kernel takes these as int: what stands in the upper half of the register counts for nothing.
 TEST(DecodeCall, IntegersAreTheLowerHalfOfTheirRegisters) {
   Call call;
@@ -74,7 +84,7 @@ TEST(DecodeCall, IntegersAreTheLowerHalfOfTheirRegisters) {
 TEST(DecodeCall, NativeSocketIsNotOurs) {
   Call call;
   EXPECT_EQ(DecodeCall({.arch = kNativeArch, .number = __NR_socket}, NoMemory, &call), ENOSYS);
-  EXPECT_EQ(DecodeCall({.arch = kNativeArch, .number = __NR_connect}, NoMemory, &call), ENOSYS);
+  EXPECT_EQ(DecodeCall({.arch = kNativeArch, .number = __NR_accept}, NoMemory, &call), ENOSYS);
 }
 
 TEST(DecodeCall, UnknownArchitecture) {
@@ -101,7 +111,11 @@ TEST(DecodeCall, I386HasItsOwnNumbers) {
       DecodeCall({.arch = AUDIT_ARCH_I386, .number = kI386SocketPair, .args = {1, 1, 0, 0xffe0}}, NoMemory, &call), 0);
   EXPECT_EQ(call.kind, CallKind::kSocketPair);
   EXPECT_EQ(call.address, 0xffe0u);
-  EXPECT_EQ(DecodeCall({.arch = AUDIT_ARCH_I386, .number = kI386Connect}, NoMemory, &call), ENOSYS);
+  ASSERT_EQ(DecodeCall({.arch = AUDIT_ARCH_I386, .number = kI386Connect, .args = {5, 0xffe01234, 16}}, NoMemory, &call),
+            0);
+  EXPECT_EQ(call.kind, CallKind::kConnect);
+  EXPECT_EQ(call.fd, 5);
+  EXPECT_EQ(call.address, 0xffe01234u);
   EXPECT_EQ(DecodeCall({.arch = AUDIT_ARCH_I386, .number = __NR_bind}, NoMemory, &call), ENOSYS);
 }
 
@@ -117,13 +131,16 @@ Notification Socketcall(uint64_t operation, uint64_t words) {
   return {.arch = AUDIT_ARCH_I386, .number = kI386Socketcall, .args = {operation, words}};
 }
 
-// SYS_SOCKET 1, SYS_BIND 2, SYS_LISTEN 4, SYS_SOCKETPAIR 8: include/uapi/linux/net.h
+// SYS_SOCKET 1, SYS_BIND 2, SYS_CONNECT 3, SYS_LISTEN 4, SYS_SOCKETPAIR 8: include/uapi/linux/net.h
 TEST(DecodeCall, SocketcallsArgumentsLieInMemory) {
   Call call;
   ASSERT_EQ(DecodeCall(Socketcall(2, kWords), Memory{{9, 0xffe01234, 16}}, &call), 0);
   EXPECT_EQ(call.kind, CallKind::kBind);
   EXPECT_EQ(call.fd, 9);
   EXPECT_EQ(call.address, 0xffe01234u);
+  EXPECT_EQ(call.address_length, 16);
+  ASSERT_EQ(DecodeCall(Socketcall(3, kWords), Memory{{9, 0xffe01234, 16}}, &call), 0);
+  EXPECT_EQ(call.kind, CallKind::kConnect);
   EXPECT_EQ(call.address_length, 16);
   ASSERT_EQ(DecodeCall(Socketcall(4, kWords), Memory{{9, 128}}, &call), 0);  // two words, and not one more
   EXPECT_EQ(call.kind, CallKind::kListen);
@@ -138,7 +155,7 @@ TEST(DecodeCall, SocketcallsArgumentsLieInMemory) {
 
 TEST(DecodeCall, SocketcallOfSomethingElse) {
   Call call;
-  EXPECT_EQ(DecodeCall(Socketcall(3, kWords), NoMemory, &call), ENOSYS);  // SYS_CONNECT
+  EXPECT_EQ(DecodeCall(Socketcall(5, kWords), NoMemory, &call), ENOSYS);  // SYS_ACCEPT
   EXPECT_EQ(DecodeCall(Socketcall(0, kWords), NoMemory, &call), ENOSYS);
   EXPECT_EQ(DecodeCall(Socketcall(0xffffffff, kWords), NoMemory, &call), ENOSYS);
 }

@@ -38,6 +38,7 @@ class PipeDevice : public NotifyDevice {
     replies_.emplace_back(id, error);
     return reply_error_;
   }
+  int Continue(uint64_t) override { return ENOENT; }
   int AddFd(uint64_t, int, bool, int*) override { return ENOENT; }
   int ReplyWithFd(uint64_t, int, bool) override { return ENOENT; }
 
