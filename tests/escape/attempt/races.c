@@ -66,7 +66,7 @@ static int DescriptorRound(void) {
   tcp_socket = socket(AF_INET, SOCK_STREAM, 0);
   StartRival(SwapDescriptor);
   int bound = -1;
-  for (int i = 0; i < 20 && bound != 0; ++i)
+  for (int i = 0; i < 4 && bound != 0; ++i)
     bound = RaceBind(number, (const struct sockaddr*)&kWildcard, sizeof(kWildcard));
   EndRival();
   const int fd = tcp_socket;
