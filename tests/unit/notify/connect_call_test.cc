@@ -151,7 +151,7 @@ TEST_F(ConnectCall, TellsARefusalOnce) {
     const UniqueFd listener = OpenBound(SOCK_STREAM, SockAddrV4(kPrivate, 0));
     closed = PortOf(listener.get());
   }
-  for (const int flags : {0, SOCK_NONBLOCK}) {
+  for (const int flags : std::initializer_list<int>{0, SOCK_NONBLOCK}) {
     const UniqueFd client = Open(AF_INET, SOCK_STREAM | flags);
     const SockAddr name = SockAddrV4(kLoopback, closed);
     if (flags != 0) {
