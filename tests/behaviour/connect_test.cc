@@ -73,8 +73,9 @@ TEST(Connect, NonBlockingIsInProgressFirst) {
 }
 
 TEST(Connect, ToAClosedPortIsRefused) {
-  const Script script = {"c=socket inet stream",  "connect c 127.0.0.1:8080", "connect c 0.0.0.0:8080",
-                         "d=socket inet6 stream", "connect d [::1]:8080",     "connect d [::ffff:127.0.0.1]:8080"};
+  const Script script = {
+      "c=socket inet stream", "connect c 127.0.0.1:8080", "connect c 0.0.0.0:8080",           "d=socket inet6 stream",
+      "connect d [::1]:8080", "e=socket inet6 stream",    "connect e [::ffff:127.0.0.1]:8080"};
   ExpectSame(script);
   ExpectSame(script, {.profile = "loopback = \"own\"\n"});
   ExpectSame(script, {.profile = "loopback = \"host\"\n"});
