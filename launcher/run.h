@@ -15,8 +15,8 @@ struct RunOptions {
   std::optional<std::string> profile;  // a name or a path
   std::optional<std::string> name;
   std::vector<std::string> addresses;
-  std::vector<std::string> publish;       // "tcp/80"
-  std::vector<std::string> walls;  // exactly these; empty: what the profile says
+  std::vector<std::string> publish;  // "tcp/80"
+  std::vector<std::string> walls;    // exactly these; empty: what the profile says
   std::optional<std::string> required_wall;
   std::optional<std::string> supervisor;  // a path, or "none"; absent: the default one, if it is there
   LogLevel log_level = LogLevel::kWarning;

@@ -211,10 +211,11 @@ TEST(ProfileFile, TextThatIsNotAsciiIsNoKeyAndNoWhiteSpace) {
 }
 
 TEST(ProfileFile, AnUnknownKeyIsNamedWithItsLikelyMeaningAndTheKnownOnes) {
-  EXPECT_EQ(ErrorOf("name = \"a\"\npubish = []"),
-            "web.toml:2:1: unknown key \"pubish\": did you mean \"publish\"? known keys are name, address, guard, "
-            "when-gone, publish, allow, families, unix, egress, multicast, loopback, host-loopback, wall, require-wall, "
-            "inherited-sockets");
+  EXPECT_EQ(
+      ErrorOf("name = \"a\"\npubish = []"),
+      "web.toml:2:1: unknown key \"pubish\": did you mean \"publish\"? known keys are name, address, guard, "
+      "when-gone, publish, allow, families, unix, egress, multicast, loopback, host-loopback, wall, require-wall, "
+      "inherited-sockets");
   EXPECT_THAT(ErrorOf("listen = []"), HasSubstr("unknown key \"listen\": known keys are name"));
 }
 
