@@ -137,7 +137,9 @@ Outcome Run(const Setup& setup) {
     child.Write(absl::StrCat(VictimOf(setup, child, bystander.get()), "\n"));
   }
   Words seen;
-  const bool watched = setup.level != nullptr && setup.escape.open == 0 && bystander == nullptr;
+  // What it would inherit is there before forcebind looks, whatever forcebind then says.
+  const bool watched =
+      setup.level != nullptr && setup.escape.open == 0 && bystander == nullptr && setup.escape.inherited.empty();
   outcome.held = watched ? WatchUntil("holding\n", child, host, &seen) : child.ReadUntil("holding\n");
   // What it holds itself is no escape. One that was made to do something is let live.
   if (bystander != nullptr && !setup.escape.bystander.empty() && setup.escape.attempt.front() != "trace-victim") {
