@@ -17,8 +17,6 @@
 
 namespace forcebind {
 
-inline constexpr size_t kMaxPortRanges = 256;  // of `allow`, and of `host-loopback`
-
 // `file` is only named in errors. `default_name` is the service's name where the text gives none.
 absl::StatusOr<ServicePolicy> ParseProfile(const std::string& text, const std::string& file,
                                            const std::string& default_name);

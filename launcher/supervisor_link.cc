@@ -91,9 +91,20 @@ absl::StatusOr<wire::Welcome> SupervisorLink::Connect() {
   }
   const auto* welcome = std::get_if<wire::Welcome>(&*answer);
   if (welcome == nullptr) return absl::InternalError("the supervisor answers out of turn");
+  if (absl::Status given = GiveSpare(socket->get()); !given.ok()) return given;
   fd_ = *std::move(socket);
   retry_ms_ = 0;
   return *welcome;
+}
+
+// Nothing is answered, and nothing waited for: it is on its way even if this process is killed now.
+absl::Status SupervisorLink::GiveSpare(int socket) const {
+  if (spare_.notify_fd < 0) return absl::OkStatus();
+  int error = SendPacket(socket, wire::Encode(wire::Spare{wire::Spare::Part::kNotify}), spare_.notify_fd);
+  if (error == 0) {
+    error = SendPacket(socket, wire::Encode(wire::Spare{wire::Spare::Part::kMemory}), spare_.memory_fd);
+  }
+  return error == 0 ? absl::OkStatus() : ErrnoStatus(error, "hand a spare to the supervisor");
 }
 
 void SupervisorLink::TakeOver() {

@@ -33,6 +33,12 @@ inline constexpr int kAnswerTimeoutMs = 5000;
 absl::StatusOr<wire::Message> AskSupervisor(const std::string& path, const wire::Message& question,
                                             std::string* document);
 
+// Borrowed descriptors of what is handed to the supervisor for another companion (wire::Spare); -1: nothing.
+struct SpareDescriptors {
+  int notify_fd = -1;
+  int memory_fd = -1;
+};
+
 class SupervisorLink : public Publisher, public LoopSource {
  public:
   // `hello`: with the addresses that the profile names, if any.
@@ -42,6 +48,10 @@ class SupervisorLink : public Publisher, public LoopSource {
   absl::StatusOr<wire::Welcome> Connect();
   // From here on Hello is said with these addresses.
   void Settle(const PrivateAddresses& addresses) { hello_.addresses = addresses; }
+  // From here on every connection hands this over.
+  void SetSpare(SpareDescriptors spare) { spare_ = spare; }
+  const std::string& path() const { return path_; }
+  const wire::Hello& hello() const { return hello_; }
   // In the companion: a connection of its own, since the supervisor knows a client by who connected. The launcher's,
   // which is closed in this process already, ends when the service is executed. A failure leaves the link down.
   void TakeOver();
@@ -54,6 +64,7 @@ class SupervisorLink : public Publisher, public LoopSource {
   void OnPoll(const CallCounters& counters) override;
 
  private:
+  absl::Status GiveSpare(int socket) const;
   // Sends, and waits for a Result.
   int Ask(const wire::Message& question, int fd, std::string* why);
   // Without an answer; hangs up where it would have to wait.
@@ -66,6 +77,7 @@ class SupervisorLink : public Publisher, public LoopSource {
 
   std::string path_;
   wire::Hello hello_;
+  SpareDescriptors spare_;
   UniqueFd fd_;
   int retry_ms_ = 0;
   CallCounters sent_;

@@ -41,11 +41,12 @@ Peer PeerOf(const PeerCredentials& credentials) {
 }  // namespace
 
 ClientServer::ClientServer(Options options, UniqueFd listening, EventLoop& loop, Registry& registry,
-                           Documents documents, Log log)
+                           SpareKeeper& spares, Documents documents, Log log)
     : options_(options),
       listening_(std::move(listening)),
       loop_(loop),
       registry_(registry),
+      spares_(spares),
       documents_(std::move(documents)),
       log_(std::move(log)),
       has_questions_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
@@ -60,6 +61,7 @@ ClientServer::~ClientServer() {
 absl::Status ClientServer::Start() {
   absl::Status questions = loop_.Add(has_questions_.get(), EPOLLIN, [this](uint32_t) { AnswerNext(); });
   if (!questions.ok()) return questions;
+  spares_.OnDeath([this](Registry::SessionId session) { return Disconnect(session); });
   return loop_.Add(listening_.get(), EPOLLIN, [this](uint32_t) { Accept(); });
 }
 
@@ -177,9 +179,9 @@ bool ClientServer::ReadOne(ClientId id) {
 }
 
 void ClientServer::Handle(ClientId id, wire::Message message, TakenPacket packet) {
-  const bool takes_fd = std::holds_alternative<wire::Listener>(message);
+  const bool takes_fd = std::holds_alternative<wire::Listener>(message) || std::holds_alternative<wire::Spare>(message);
   if (takes_fd != (packet.descriptors == 1)) {
-    return Reject(id, EPROTO, takes_fd ? "a Listener without a descriptor" : "a descriptor where none belongs");
+    return Reject(id, EPROTO, takes_fd ? "a message without its descriptor" : "a descriptor where none belongs");
   }
   const bool needs_hello = takes_fd || std::holds_alternative<wire::Claim>(message) ||
                            std::holds_alternative<wire::Opened>(message) ||
@@ -189,6 +191,7 @@ void ClientServer::Handle(ClientId id, wire::Message message, TakenPacket packet
                  [&](const wire::Hello& hello) { HandleHello(id, hello); },
                  [&](const wire::Claim& claim) { Reply(id, registry_.Claim(*clients_.at(id).session, claim)); },
                  [&](const wire::Listener& listener) { HandleListener(id, listener, std::move(packet)); },
+                 [&](const wire::Spare& spare) { HandleSpare(id, spare, std::move(packet)); },
                  [&](const wire::Opened& opened) { HandleOpened(id, opened); },
                  [&](const wire::Counters& counters) { registry_.Count(*clients_.at(id).session, counters); },
                  [&](const wire::StatusRequest& request) { Ask(id, request); },
@@ -208,10 +211,12 @@ void ClientServer::HandleHello(ClientId id, const wire::Hello& hello) {
   DropSessions(admission.ended);
   if (admission.refusal.error != 0) return Reply(id, admission.refusal);
   client.session = admission.session;
+  client.origin = ReadOrigin(client.credentials);
   Send(id, admission.welcome);
 }
 
 void ClientServer::DropSessions(const std::vector<Registry::SessionId>& sessions) {
+  for (Registry::SessionId session : sessions) spares_.Forget(session);
   std::vector<ClientId> dropped;
   for (const auto& [id, client] : clients_) {
     if (client.session.has_value() && absl::c_linear_search(sessions, *client.session)) dropped.push_back(id);
@@ -228,6 +233,25 @@ void ClientServer::HandleListener(ClientId id, const wire::Listener& listener, T
   // Before the answer: the service must not find a second owner of its socket.
   packet.socket.reset();
   Reply(id, refusal);
+}
+
+void ClientServer::HandleSpare(ClientId id, const wire::Spare& spare, TakenPacket packet) {
+  const auto kind = spare.part == wire::Spare::Part::kNotify ? DescriptorKind::kNotify : DescriptorKind::kSpareMemory;
+  if (packet.kind != kind) return Reject(id, EPROTO, "a spare of something else");
+  const Client& client = clients_.at(id);
+  spares_.Take(*client.session, client.origin, spare.part, std::move(packet.socket));
+}
+
+bool ClientServer::Disconnect(Registry::SessionId session) {
+  for (const auto& [id, client] : clients_) {
+    if (client.session != session) continue;
+    const ClientId found = id;
+    while (ReadOne(found)) {
+    }
+    Drop(found);
+    return true;
+  }
+  return false;
 }
 
 // A refusal concerns nobody but who is refused, and may be had as often as one likes: it is counted, not logged.
@@ -315,7 +339,7 @@ void ClientServer::Drop(ClientId id) {
   if (found->second.asking) questions_.Remove(found->second.credentials.uid, id);
   const auto session = found->second.session;
   clients_.erase(found);
-  if (session.has_value()) registry_.End(*session);
+  if (session.has_value() && !spares_.Keep(*session)) registry_.End(*session);
   Resume();
 }
 

@@ -35,6 +35,7 @@
 #include "supervisor/event_loop.h"
 #include "supervisor/question_queue.h"
 #include "supervisor/registry.h"
+#include "supervisor/spare_keeper.h"
 #include "sys/unique_fd.h"
 #include "sys/unix_channel.h"
 #include "wire/messages.h"
@@ -53,8 +54,9 @@ class ClientServer {
   };
   using Log = std::function<void(const std::string&)>;
 
-  // `loop` and `registry` must outlive the server.
-  ClientServer(Options options, UniqueFd listening, EventLoop& loop, Registry& registry, Documents documents, Log log);
+  // `loop`, `registry` and `spares` must outlive the server.
+  ClientServer(Options options, UniqueFd listening, EventLoop& loop, Registry& registry, SpareKeeper& spares,
+               Documents documents, Log log);
   ~ClientServer();
 
   absl::Status Start();
@@ -73,6 +75,7 @@ class ClientServer {
     UniqueFd fd;
     PeerCredentials credentials;
     std::optional<Registry::SessionId> session;
+    CompanionOrigin origin;  // where there is a session
     std::deque<Outgoing> queue;
     bool asking = false;  // its question waits in questions_
   };
@@ -92,6 +95,9 @@ class ClientServer {
   void HandleHello(ClientId id, const wire::Hello& hello);
   void DropSessions(const std::vector<Registry::SessionId>& sessions);
   void HandleListener(ClientId id, const wire::Listener& listener, TakenPacket packet);
+  void HandleSpare(ClientId id, const wire::Spare& spare, TakenPacket packet);
+  // The companion of `session` is dead: what it has said is heard, then its connection ends.
+  bool Disconnect(Registry::SessionId session);
   void HandleOpened(ClientId id, const wire::Opened& opened);
   void Ask(ClientId id, const std::variant<wire::StatusRequest, wire::ExplainRequest>& request);
   // Answers one question.
@@ -107,6 +113,7 @@ class ClientServer {
   const UniqueFd listening_;
   EventLoop& loop_;
   Registry& registry_;
+  SpareKeeper& spares_;
   const Documents documents_;
   const Log log_;
   const UniqueFd has_questions_;  // an eventfd, readable while there are any

@@ -29,6 +29,8 @@ constexpr mode_t kSocketMode = 0666;  // who may do what is settled by SO_PEERCR
 
 // Descriptors for maps, links, netlink, HTTP clients, pidfds of detached companions.
 constexpr size_t kReservedDescriptors = 256;
+// Its connection, the two of its spare, and the pidfd of its companion.
+constexpr size_t kDescriptorsPerClient = 4;
 
 }  // namespace
 
@@ -87,7 +89,8 @@ absl::Status Daemon::WatchDetached() {
     }
     const int fd = pidfd.get();
     absl::Status watched = loop_->Add(fd, EPOLLIN, [this, fd, id = session](uint32_t) {
-      registry_->EndDetached(id);
+      // The watch goes on when the companion has come back. Its death is spare_keeper's then.
+      if (!spares_->Has(id)) registry_->EndDetached(id);
       loop_->Remove(fd);
     });
     if (!watched.ok()) return watched;
@@ -112,16 +115,31 @@ absl::Status Daemon::OpenSockets() {
   auto socket = ListenUnix(options_.socket_path, SOCK_SEQPACKET, kSocketMode, kBacklog);
   if (!socket.ok()) return socket.status();
   const size_t descriptors = RaiseDescriptorLimit();
-  const ClientServer::Options limits{
-      .clients_per_user = config_.clients_per_user,
-      .max_clients = descriptors > 2 * kReservedDescriptors ? descriptors - kReservedDescriptors : descriptors / 2};
+  const size_t usable = descriptors > 2 * kReservedDescriptors ? descriptors - kReservedDescriptors : descriptors / 2;
+  const ClientServer::Options limits{.clients_per_user = config_.clients_per_user,
+                                     .max_clients = usable / kDescriptorsPerClient};
+  if (absl::Status made = MakeSpareKeeper(limits.max_clients); !made.ok()) return made;
   clients_ = std::make_unique<ClientServer>(
-      limits, *std::move(socket), *loop_, *registry_,
+      limits, *std::move(socket), *loop_, *registry_, *spares_,
       ClientServer::Documents{.status = [this] { return Status(); },
                               .explain = [this](const wire::ExplainRequest& request) { return Explain(request); }},
       log_);
   absl::Status started = clients_->Start();
   return started.ok() ? OpenStatusSocket() : started;
+}
+
+absl::Status Daemon::MakeSpareKeeper(size_t max_clients) {
+  UniqueFd launcher = OpenLauncher(options_.launcher);
+  if (!launcher.valid() && !options_.launcher.empty())
+    return ErrnoStatus(errno, absl::StrCat("open ", options_.launcher));
+  if (!launcher.valid()) {
+    log_("no forcebind beside this program (--launcher): a companion that is killed has no successor");
+  }
+  spares_ = std::make_unique<SpareKeeper>(
+      SpareKeeper::Options{
+          .launcher = std::move(launcher), .per_user = config_.clients_per_user, .in_all = max_clients},
+      *loop_, *registry_, log_);
+  return absl::OkStatus();
 }
 
 absl::Status Daemon::OpenStatusSocket() {

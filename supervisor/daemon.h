@@ -39,6 +39,7 @@ class Daemon {
  private:
   absl::Status RestoreState();
   absl::Status OpenSockets();
+  absl::Status MakeSpareKeeper(size_t max_clients);
   absl::Status OpenStatusSocket();
   absl::Status WatchDetached();
   absl::Status StartTimer();
@@ -56,6 +57,7 @@ class Daemon {
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<AddressBook> book_;
   std::unique_ptr<Registry> registry_;
+  std::unique_ptr<SpareKeeper> spares_;
   std::unique_ptr<ClientServer> clients_;
   std::unique_ptr<StatusHttp> http_;
   std::vector<UniqueFd> watched_;  // pidfds of detached companions

@@ -30,7 +30,9 @@ struct Answer {
   int error = 0;
   int descriptors = 0;
   SocketReport report;
+  DescriptorKind kind = DescriptorKind::kOther;
   bool is_ip() const { return report.is_socket && (report.domain == AF_INET || report.domain == AF_INET6); }
+  bool may_be_kept() const { return is_ip() || kind != DescriptorKind::kOther; }
 };
 static_assert(std::is_trivially_copyable_v<Answer>);
 
@@ -66,8 +68,9 @@ Answer ReceiveAll(size_t max_size, std::vector<uint8_t>* answer) {
   Answer answer = ReceiveAll(max_size, &bytes);
   close(kClient);
   if (answer.descriptors == 1) answer.report = ReadSocket(kFirstForeign);
+  if (answer.descriptors == 1 && !answer.report.is_socket) answer.kind = KindOfDescriptor(kFirstForeign);
   memcpy(bytes.data(), &answer, sizeof(answer));
-  const bool handed_over = answer.descriptors == 1 && answer.is_ip();
+  const bool handed_over = answer.descriptors == 1 && answer.may_be_kept();
   const int sent = SendPacket(kParent, bytes, handed_over ? kFirstForeign : -1);
   // On its way it is still held, so this is not the last close. The parent answers when nobody else has the socket.
   if (handed_over) close(kFirstForeign);
@@ -103,6 +106,7 @@ void ReadAnswer(int child, size_t max_size, TakenPacket* taken) {
   taken->error = answer.error;
   taken->descriptors = answer.descriptors;
   taken->report = answer.report;
+  taken->kind = answer.kind;
   taken->bytes.assign(packet.bytes.begin() + sizeof(Answer), packet.bytes.end());
   taken->socket = std::move(packet.fd);
 }

@@ -62,7 +62,10 @@ Registry::Admission Registry::Admit(const Peer& peer, const ProcessId& companion
                   .service_pid = hello.pid,
                   .publish = hello.publish,
                   .walls = hello.walls};
-  if (detached.has_value()) session.listeners = sessions_.at(*detached).listeners;
+  if (detached.has_value()) {
+    session.listeners = sessions_.at(*detached).listeners;
+    session.opened = sessions_.at(*detached).opened;
+  }
   admission.session = detached.value_or(next_session_);
   if (!detached.has_value()) ++next_session_;
   admission.refusal = Attach(admission.session, std::move(session));
@@ -176,6 +179,18 @@ void Registry::End(SessionId id) {
   if (service.sessions.empty()) services_.erase(found->second.name);
   sessions_.erase(found);
   Note(state_.RemoveService(id), "state");
+}
+
+void Registry::Detach(SessionId id) {
+  Session& session = sessions_.at(id);
+  session.attached = false;
+  session.claim.reset();
+}
+
+void Registry::SetCompanion(SessionId id, const ProcessId& companion) {
+  Session& session = sessions_.at(id);
+  session.companion = companion;
+  Note(SaveSession(id, session), "state");
 }
 
 void Registry::EndDetached(SessionId id) {

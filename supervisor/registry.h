@@ -9,7 +9,8 @@
 //   cookie and owned by the session that showed it last. A *group* is the listeners on one private endpoint. The end of
 //   a session is the end of its listeners; the last listener of a group takes the group's routes along, or leaves them
 //   refusing. Every change is written to the StateStore. After a restart the sessions are there again, detached, until
-//   their companions come back (Hello with `resumed`) or are seen to be gone.
+//   their companions come back (Hello with `resumed`) or are seen to be gone. A session whose companion was killed is
+//   detached in the same way, until another companion has taken its place (supervisor/spare_keeper.h).
 //   Sockets close without a word: Prune(), and every claim in a dead listener's way, forgets the dead.
 //
 // TRUST    `Peer` and `SocketReport` are the kernel's word. All else is the companion's.
@@ -82,6 +83,9 @@ class Registry {
   void Count(SessionId session, const wire::Counters& counters);
   // The connection has ended, or a detached session's companion is gone.
   void End(SessionId session);
+  // The connection has ended, and the companion is expected to come back, or another one in its place: by `resumed`.
+  void Detach(SessionId session);
+  void SetCompanion(SessionId session, const ProcessId& companion);
   // As End(), unless the companion has come back.
   void EndDetached(SessionId session);
 
@@ -126,6 +130,7 @@ class Registry {
   // The name of the service whose socket has this cookie; empty if none.
   std::string ServiceOfCookie(uint64_t cookie) const;
   std::string ServiceOfGroup(GroupId group) const;
+  const std::string& NameOf(SessionId session) const { return sessions_.at(session).name; }
   const wire::Counters& counters() const { return counters_; }
   // Failures that no peer was told of (a prune that the backend refused); by cause, for /metrics.
   const std::map<std::string, uint64_t>& errors() const { return errors_; }

@@ -11,7 +11,8 @@
 //   (a published port)  Claim → Result, the bind or listen itself, Listener with the socket → Result
 //   (dual-stack)        Listener with the socket → Result
 //   (any other)         Opened, nothing awaited
-//   and the end of the connection is the end of the service. A command connects, asks one question, and leaves.
+//   and the end of the connection is the end of the service, unless it has handed over a Spare and is dead. A command
+//   connects, asks one question, and leaves.
 //
 // LIMITS   kMaxMessageSize bytes, one fd per message, the kMax… below and in core/service_policy.h.
 // THREADS  Pure functions.
@@ -32,7 +33,7 @@
 
 namespace forcebind::wire {
 
-inline constexpr uint16_t kVersion = 3;
+inline constexpr uint16_t kVersion = 4;
 inline constexpr size_t kMaxMessageSize = 16384;
 inline constexpr size_t kMaxTextLength = 512;
 inline constexpr size_t kMaxWalls = 8;
@@ -96,6 +97,17 @@ struct Counters {
   friend bool operator==(const Counters&, const Counters&) = default;
 };
 
+// companion → supervisor, with a descriptor attached: what another companion needs if this one is killed
+// (supervisor/spare_keeper.h). Nothing is answered. Two messages; the second one makes it a spare.
+struct Spare {
+  enum class Part : uint8_t {
+    kNotify = 0,  // the notification fd
+    kMemory = 1,  // a memfd: the call in hand, and a CompanionState (launcher/spare_memory.h)
+  };
+  Part part = Part::kNotify;
+  friend bool operator==(const Spare&, const Spare&) = default;
+};
+
 // command → supervisor. Answered by Document, or by Result with an errno.
 struct StatusRequest {
   friend bool operator==(const StatusRequest&, const StatusRequest&) = default;
@@ -125,8 +137,8 @@ struct Document {
   friend bool operator==(const Document&, const Document&) = default;
 };
 
-using Message =
-    std::variant<Hello, Claim, Listener, Counters, StatusRequest, ExplainRequest, Welcome, Result, Document, Opened>;
+using Message = std::variant<Hello, Claim, Listener, Counters, StatusRequest, ExplainRequest, Welcome, Result, Document,
+                             Opened, Spare>;
 
 // REQUIRES: every list and string of `message` within the bounds above and those of core/service_policy.h (but
 // Result::text, see there), names that are IsServiceName(), prefixes that are IsValid(), addresses of their place's
