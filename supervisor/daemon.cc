@@ -151,7 +151,10 @@ absl::Status Daemon::OpenStatusSocket() {
   };
   const auto metrics = [this] {
     return MetricsText(*registry_, *opened_.backend,
-                       {.clients = clients_->clients(), .refused_clients = clients_->refused()});
+                       {.clients = clients_->clients(),
+                        .refused_clients = clients_->refused(),
+                        .spares = spares_->spares(),
+                        .takeovers = spares_->takeovers()});
   };
   auto http =
       StatusHttp::Start(*std::move(socket), *loop_,

@@ -15,6 +15,8 @@ namespace forcebind {
 struct ServerFacts {
   uint64_t clients = 0;
   uint64_t refused_clients = 0;
+  uint64_t spares = 0;
+  uint64_t takeovers = 0;
 };
 
 std::string MetricsText(const Registry& registry, Backend& backend, const ServerFacts& server);

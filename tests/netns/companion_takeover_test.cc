@@ -152,7 +152,7 @@ TEST_P(CompanionTakeoverOfUserTest, TheServiceBindsAndListensAfterwards) {
 TEST_P(CompanionTakeoverOfUserTest, TheNewCompanionIsAsTheOldOneWas) {
   ChildProcess service(Forced({}, {"hold"}), ChildInput::kPipe, User());
   ASSERT_TRUE(service.ReadUntil("holding\n"));
-  const Words kFields = {"Uid", "Gid", "Groups", "CapPrm", "CapEff", "SigIgn", "SigBlk", "Umask"};
+  const Words kFields = {"Uid", "Gid", "Groups", "CapPrm", "CapEff", "SigIgn", "SigBlk"};
   std::vector<std::string> before, after;
   for (const std::string& field : kFields) before.push_back(FieldOf(Companion(), field));
   const pid_t another = KillAndAwaitAnother();
@@ -166,6 +166,7 @@ TEST_F(CompanionTakeoverTest, AnotherOneCanBeKilledToo) {
   ChildProcess service(Forced({}, {"s=socket inet stream", "sigwait 10", "bind s 0.0.0.0:8080", "hold"}));
   ASSERT_TRUE(service.ReadUntil("awaiting\n"));
   for (int i = 0; i < 2; ++i) KillAndAwaitAnother();
+  EXPECT_THAT(supervisor_.Get("/metrics"), HasSubstr("forcebind_takeovers_total 2\n"));
   GoOn(service);
   ASSERT_TRUE(service.ReadUntil("holding\n"));
   EXPECT_THAT(service.output(), HasSubstr("bind s 0.0.0.0:8080 -> 0\n"));
