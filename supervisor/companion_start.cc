@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -31,17 +32,24 @@ constexpr int kNotifyFd = 3;
 constexpr int kMemoryFd = 4;
 constexpr int kFirstOther = 10;
 
-bool HasOwnRoot(pid_t pid) {
-  struct stat theirs, ours;
-  return stat(absl::StrCat("/proc/", pid, "/root/.").c_str(), &theirs) == 0 && stat("/", &ours) == 0 &&
-         theirs.st_dev == ours.st_dev && theirs.st_ino == ours.st_ino;
+// A link that is no question to a file system. "/": the root of its mount namespace.
+bool HasWholeRoot(pid_t pid) {
+  char root[2];
+  return readlink(absl::StrCat("/proc/", pid, "/root").c_str(), root, sizeof(root)) == 1 && root[0] == '/';
 }
 
 bool HasOwnNamespaces(pid_t pid) {
-  for (const char* name : {"user", "mnt", "pid", "net"}) {
+  for (const char* name : {"user", "pid", "net"}) {
     if (!InOwnNamespace(pid, name)) return false;
   }
-  return HasOwnRoot(pid);
+  return true;
+}
+
+// False where it is another one that cannot be had.
+bool FindMountNamespace(pid_t pid, std::shared_ptr<UniqueFd>* mounts) {
+  if (InOwnNamespace(pid, "mnt")) return true;
+  *mounts = std::make_shared<UniqueFd>(open(absl::StrCat("/proc/", pid, "/ns/mnt").c_str(), O_RDONLY | O_CLOEXEC));
+  return (*mounts)->valid();
 }
 
 bool IsOf(const TaskIdentity& identity, uid_t uid) {
@@ -88,8 +96,8 @@ bool PlaceDescriptors(int notify_fd, int memory_fd, int* launcher) {
   RestoreSignals();
   umask(S_IWGRP | S_IWOTH);
   if (!PlaceDescriptors(notify_fd, memory_fd, &launcher) || setrlimit(RLIMIT_NOFILE, &descriptors) != 0 ||
-      chdir("/") != 0 || setgroups(user.groups.size(), user.groups.data()) != 0 ||
-      setresgid(user.gid, user.gid, user.gid) != 0) {
+      (origin.mounts != nullptr && setns(origin.mounts->get(), CLONE_NEWNS) != 0) || chdir("/") != 0 ||
+      setgroups(user.groups.size(), user.groups.data()) != 0 || setresgid(user.gid, user.gid, user.gid) != 0) {
     _exit(126);
   }
   syscall(SYS_execveat, launcher, "", arguments, environment, AT_EMPTY_PATH);
@@ -103,6 +111,7 @@ CompanionOrigin ReadOrigin(const PeerCredentials& credentials) {
   TaskIdentity identity;
   origin.may_be_replaced = origin.process.start_time != 0 && ReadTaskIdentity(credentials.pid, &identity) == 0 &&
                            IsOf(identity, credentials.uid) && HasOwnNamespaces(credentials.pid) &&
+                           HasWholeRoot(credentials.pid) && FindMountNamespace(credentials.pid, &origin.mounts) &&
                            ReadPermitted(credentials.pid, &origin.capabilities) &&
                            IdentifyProcess(credentials.pid) == origin.process;
   return origin;

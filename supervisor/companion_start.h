@@ -6,14 +6,15 @@
 //   of /proc while it waits for the answer to its Hello. They are believed only where the process there has that user
 //   in all its ids.
 //
-//   The new one is executed by root, with the group and the groups of the old one, and becomes its user by itself
-//   (launcher/take_over.h). It has no descriptor of the supervisor's but standard error, an empty environment, and
-//   limits of its own.
+//   The new one is executed by root, in the mount namespace and with the group and the groups of the old one, and
+//   becomes its user by itself (launcher/take_over.h). It has no descriptor of the supervisor's but standard error, an
+//   empty environment, and limits of its own.
 // Tested by tests/netns/companion_takeover_test.cc.
 #ifndef FORCEBIND_SUPERVISOR_COMPANION_START_H_
 #define FORCEBIND_SUPERVISOR_COMPANION_START_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "supervisor/registry.h"
@@ -25,8 +26,9 @@ namespace forcebind {
 struct CompanionOrigin {
   PeerCredentials credentials;
   ProcessId process;
-  uint64_t capabilities = 0;  // the permitted ones
-  // It has the supervisor's namespaces (user, mount, pid, network) and root directory.
+  uint64_t capabilities = 0;         // the permitted ones
+  std::shared_ptr<UniqueFd> mounts;  // its mount namespace; null: the supervisor's
+  // It has the supervisor's user, pid and network namespaces, and all of its mount namespace for its root directory.
   bool may_be_replaced = false;
 };
 CompanionOrigin ReadOrigin(const PeerCredentials& credentials);

@@ -29,8 +29,8 @@ constexpr mode_t kSocketMode = 0666;  // who may do what is settled by SO_PEERCR
 
 // Descriptors for maps, links, netlink, HTTP clients, pidfds of detached companions.
 constexpr size_t kReservedDescriptors = 256;
-// Its connection, the two of its spare, and the pidfd of its companion.
-constexpr size_t kDescriptorsPerClient = 4;
+// Its connection, the two of its spare, and the pidfd and the mount namespace of its companion.
+constexpr size_t kDescriptorsPerClient = 5;
 
 }  // namespace
 

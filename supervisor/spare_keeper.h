@@ -18,9 +18,9 @@
 //   and the service fails closed.
 //
 // TRUST    A spare is made by anybody who may connect, and so is the companion that comes of it: it has the rights that
-//          he had (CompanionOrigin), and none that he had not. A process in other namespaces than the supervisor's has
-//          rights here that it has not there, so none is kept for it.
-// LIMITS   Two descriptors and a pidfd per session; spares per user (root is free), and in all.
+//          he had (CompanionOrigin), and none that he had not. What is started here would be out of another user, pid or
+//          network namespace, and of a chroot(2), so none is kept for a process in one.
+// LIMITS   Two descriptors, a pidfd and perhaps a mount namespace per session; spares per user (root is free), and in all.
 // THREADS  Thread-compatible. REQUIRES: as descriptor_taker.
 // Tested by tests/netns/companion_takeover_test.cc.
 #ifndef FORCEBIND_SUPERVISOR_SPARE_KEEPER_H_

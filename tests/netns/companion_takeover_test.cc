@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -170,6 +171,25 @@ TEST_F(CompanionTakeoverTest, AnotherOneCanBeKilledToo) {
   GoOn(service);
   ASSERT_TRUE(service.ReadUntil("holding\n"));
   EXPECT_THAT(service.output(), HasSubstr("bind s 0.0.0.0:8080 -> 0\n"));
+}
+
+// As a unit with PrivateTmp= does it.
+void HideClosed() {
+  if (unshare(CLONE_NEWNS) != 0 || mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) _exit(94);
+  if (mount("none", "/mnt/closed", "tmpfs", 0, nullptr) != 0) _exit(94);
+}
+
+TEST_F(CompanionTakeoverTest, AnotherOneIsInTheServicesMountNamespace) {
+  ChildProcess service(Forced({}, {"s=socket unix stream", "sigwait 10", "bind s unix//mnt/closed/socket", "hold"}),
+                       ChildInput::kPipe, &HideClosed);
+  ASSERT_TRUE(service.ReadUntil("awaiting\n"));
+  const auto mounts = [](pid_t pid) { return std::filesystem::read_symlink(absl::StrCat("/proc/", pid, "/ns/mnt")); };
+  const auto before = mounts(Companion());
+  EXPECT_EQ(mounts(KillAndAwaitAnother()), before);
+  GoOn(service);
+  ASSERT_TRUE(service.ReadUntil("holding\n"));
+  EXPECT_THAT(service.output(), HasSubstr("bind s unix//mnt/closed/socket -> 0\n"));
+  EXPECT_FALSE(std::filesystem::exists("/mnt/closed/socket"));
 }
 
 // ---- calls that wait, and calls in hand
