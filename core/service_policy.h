@@ -33,7 +33,7 @@ enum class Loopback : uint8_t {
 inline constexpr size_t kMaxPublications = 256;
 inline constexpr size_t kMaxPrefixes = 32;        // of one publication
 inline constexpr size_t kMaxPrefixesInAll = 512;  // of all publications together
-inline constexpr size_t kMaxAllowedRanges = 256;  // in a profile's `allow`
+inline constexpr size_t kMaxPortRanges = 256;     // of `allow`, and of `host-loopback`
 
 // One published port.
 struct Publication {

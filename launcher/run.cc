@@ -89,7 +89,8 @@ int Accompany(const Plan& plan, HandOver& hand_over, int launcher, ServiceFamily
   if (family != nullptr) sources.push_back(family);
   if (memory) link->SetSpare({.notify_fd = (*device)->fd(), .memory_fd = memory->fd()});
   if (link != nullptr) link->TakeOver();
-  CallHandler handler(setup.policy, **device, publisher, log, plan.netns_cookie, link != nullptr);
+  CallHandler handler(setup.policy, **device, publisher, log, plan.netns_cookie, link != nullptr,
+                      memory ? memory->journal() : absl::Span<uint64_t>());
   hand_over.Confirm();
   return RunNotifyLoop(
       **device, [&](const Notification& call) { return handler.Handle(call); }, sources);

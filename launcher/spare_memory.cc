@@ -19,7 +19,8 @@ namespace {
 constexpr size_t kMemorySize = wire::kSpareMemorySize;
 constexpr size_t kCallRoom = 4096;
 constexpr size_t kStateAt = kCallRoom + sizeof(uint32_t);
-static_assert(kStateAt + wire::kMaxCompanionStateSize <= kMemorySize);
+constexpr size_t kJournalAt = 32768;
+static_assert(kStateAt + wire::kMaxCompanionStateSize <= kJournalAt && kJournalAt < kMemorySize);
 constexpr int kFixedSize = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL;
 
 }  // namespace
@@ -66,8 +67,12 @@ absl::StatusOr<SpareMemory> SpareMemory::Open(UniqueFd fd) {
 
 absl::Span<uint8_t> SpareMemory::call_room() const { return {bytes_, kCallRoom}; }
 
+absl::Span<uint64_t> SpareMemory::journal() const {
+  return {reinterpret_cast<uint64_t*>(bytes_ + kJournalAt), (kMemorySize - kJournalAt) / sizeof(uint64_t)};
+}
+
 absl::StatusOr<wire::CompanionState> SpareMemory::ReadState() const {
-  const std::vector<uint8_t> copy(bytes_ + kCallRoom, bytes_ + kMemorySize);
+  const std::vector<uint8_t> copy(bytes_ + kCallRoom, bytes_ + kJournalAt);
   uint32_t size = 0;
   for (size_t i = 0; i < sizeof(size); ++i) size |= uint32_t{copy[i]} << (8 * i);
   if (size > copy.size() - sizeof(size)) return absl::InvalidArgumentError("a companion's state of a wrong length");

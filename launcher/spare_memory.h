@@ -8,7 +8,8 @@
 //       0                   the call in hand, written by the kernel itself (SeccompNotify::Create)
 //       kCallRoom           the length of what follows, 4 bytes, little-endian
 //       kCallRoom + 4       a wire::CompanionState
-//   The second half is written once, before anybody else has the memfd.
+//       kJournalAt          which sockets are pinned (notify/pinned_sockets.h)
+//   The state is written once, before anybody else has the memfd.
 //
 // TRUST    Whoever opens one is the user who made it. It may have been made by something else than a companion, and may
 //          change meanwhile: what is read is copied first.
@@ -39,6 +40,7 @@ class SpareMemory {
 
   int fd() const { return fd_.get(); }
   absl::Span<uint8_t> call_room() const;
+  absl::Span<uint64_t> journal() const;
   absl::StatusOr<wire::CompanionState> ReadState() const;
 
  private:

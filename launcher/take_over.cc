@@ -75,7 +75,8 @@ int AccompanyFrom(Left left) {
   SupervisorLink link(state.supervisor_path, state.hello);
   link.SetSpare({.notify_fd = (*device)->fd(), .memory_fd = left.memory.fd()});
   link.TakeOver();
-  CallHandler handler(state.policy, **device, link, log, state.netns_cookie, /*deny_mptcp=*/true);
+  CallHandler handler(state.policy, **device, link, log, state.netns_cookie, /*deny_mptcp=*/true,
+                      left.memory.journal());
   return RunNotifyLoop(**device, [&](const Notification& call) { return handler.Handle(call); }, {&link});
 }
 

@@ -133,10 +133,13 @@ int CallHandler::BindPort(const Subject& subject, const SockAddr& name) {
   return Forgive(subject, name, BindWithRights(subject, name));
 }
 
-int CallHandler::Forgive(const Subject& subject, const SockAddr& name, int error) {
+int CallHandler::Forgive(const Subject& subject, const SockAddr& name, int error) const {
+  if (!subject.repeated || error != EINVAL) return error;
+  const int fd = subject.socket.get();
+  const bool may_be_connected = IsInet(name) && IntOption(fd, SOL_SOCKET, SO_TYPE, 0) == SOCK_STREAM;
+  if (may_be_connected && !pinned_.Contains(subject.cookie)) return error;
   SockAddr current;
-  const bool repeated = subject.repeated && error == EINVAL && LocalName(subject.socket.get(), &current) == 0;
-  return repeated && IsNamed(current, name) ? 0 : error;
+  return LocalName(fd, &current) == 0 && IsNamed(current, name) ? 0 : error;
 }
 
 int CallHandler::BindWithRights(const Subject& subject, const SockAddr& name) {

@@ -33,11 +33,13 @@ void Rest(Io& io, Ref<Io, ServicePolicy> policy) {
   io.Bool(limited, "allow present");
   if (limited) {
     if constexpr (Io::kReading) policy.allow.emplace();
-    io.List(*policy.allow, kMaxAllowedRanges, "allow", [&](Ref<Io, PortRange> range) { Field(io, range); });
+    io.List(*policy.allow, kMaxPortRanges, "allow", [&](Ref<Io, PortRange> range) { Field(io, range); });
   }
   io.Bool(policy.egress, "egress");
   io.Bool(policy.multicast, "multicast");
   io.Bool(policy.unix_sockets, "unix");
+  io.Enum(policy.loopback, {Loopback::kOwnFirst, Loopback::kOwn, Loopback::kHost}, "loopback");
+  io.List(policy.host_loopback, kMaxPortRanges, "host-loopback", [&](Ref<Io, PortRange> range) { Field(io, range); });
   io.List(policy.families, kMaxFamilies, "families", [&](Ref<Io, int> family) { io.Number(family, "family"); });
 }
 

@@ -27,7 +27,7 @@ namespace forcebind::wire {
 
 inline constexpr uint16_t kCompanionStateVersion = 1;
 inline constexpr size_t kMaxCompanionStateSize = 24576;
-inline constexpr size_t kSpareMemorySize = 32768;  // of the memfd, launcher/spare_memory.h
+inline constexpr size_t kSpareMemorySize = 65536;  // of the memfd, launcher/spare_memory.h
 inline constexpr size_t kMaxPathLength = 107;      // of a socket, unix(7)
 inline constexpr size_t kMaxFamilies = 64;
 inline constexpr uint8_t kMaxLogLevel = 2;  // LogLevel in notify/service_log.h
@@ -46,7 +46,7 @@ struct CompanionState {
 };
 
 // REQUIRES: `hello` as for Encode() of a message, the path and the families within the bounds above, at most
-// kMaxAllowedRanges in `policy.allow`.
+// kMaxPortRanges in `policy.allow` and in `policy.host_loopback`.
 std::vector<uint8_t> EncodeCompanionState(const CompanionState& state);
 
 // INVALID_ARGUMENT for what is not one; FAILED_PRECONDITION for one of another version.

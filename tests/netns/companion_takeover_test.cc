@@ -163,6 +163,15 @@ TEST_P(CompanionTakeoverOfUserTest, TheNewCompanionIsAsTheOldOneWas) {
   EXPECT_EQ(std::filesystem::read_symlink(absl::StrCat("/proc/", another, "/cwd")), "/");
 }
 
+TEST_F(CompanionTakeoverTest, WhatWasBoundBeforeListensAfterwards) {
+  ChildProcess service(Forced({}, {"s=socket inet stream", "bind s 0.0.0.0:8080", "sigwait 10", "listen s 5", "hold"}));
+  ASSERT_TRUE(service.ReadUntil("awaiting\n"));
+  KillAndAwaitAnother();
+  GoOn(service);
+  ASSERT_TRUE(service.ReadUntil("holding\n"));
+  EXPECT_THAT(service.output(), HasSubstr("listen s 5 -> 0\n"));
+}
+
 TEST_F(CompanionTakeoverTest, AnotherOneCanBeKilledToo) {
   ChildProcess service(Forced({}, {"s=socket inet stream", "sigwait 10", "bind s 0.0.0.0:8080", "hold"}));
   ASSERT_TRUE(service.ReadUntil("awaiting\n"));

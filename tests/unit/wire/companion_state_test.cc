@@ -28,6 +28,8 @@ CompanionState Full() {
   state.policy.egress = false;
   state.policy.multicast = true;
   state.policy.unix_sockets = false;
+  state.policy.loopback = Loopback::kOwn;
+  state.policy.host_loopback = {{Protocol::kTcp, 5432, 5432}};
   state.policy.families = {2, 10, -1};
   state.supervisor_path = "/run/forcebind/supervisor.sock";
   state.netns_cookie = 0x123456789abcdef0;
@@ -47,6 +49,8 @@ void ExpectSame(const CompanionState& a, const CompanionState& b) {
   EXPECT_EQ(a.policy.egress, b.policy.egress);
   EXPECT_EQ(a.policy.multicast, b.policy.multicast);
   EXPECT_EQ(a.policy.unix_sockets, b.policy.unix_sockets);
+  EXPECT_EQ(a.policy.loopback, b.policy.loopback);
+  EXPECT_EQ(a.policy.host_loopback, b.policy.host_loopback);
   EXPECT_EQ(a.policy.families, b.policy.families);
   EXPECT_EQ(a.supervisor_path, b.supervisor_path);
   EXPECT_EQ(a.netns_cookie, b.netns_cookie);
@@ -80,7 +84,8 @@ TEST(CompanionState, TheLongestFits) {
     state.hello.publish.back().on.assign(kMaxPrefixesInAll / kMaxPublications, prefix);
   }
   state.hello.walls.assign(kMaxWalls, std::string(kMaxNameLength, 'w'));
-  state.policy.allow.emplace(kMaxAllowedRanges, PortRange{Protocol::kUdp, 1, 65535});
+  state.policy.allow.emplace(kMaxPortRanges, PortRange{Protocol::kUdp, 1, 65535});
+  state.policy.host_loopback = *state.policy.allow;
   state.policy.families.assign(kMaxFamilies, 2);
   state.supervisor_path = std::string(kMaxPathLength, 'p');
   const std::vector<uint8_t> bytes = EncodeCompanionState(state);
