@@ -198,11 +198,13 @@ static void GetOption(const struct Line* line, struct Answer* answer) {
   if (answer->value == 0) snprintf(answer->text, sizeof(answer->text), "%d", value);
 }
 
+// FIN_WAIT1 becomes FIN_WAIT2 with the peer's acknowledgement, which may be put off by a timer: they are one here.
 static void State(const struct Line* line, struct Answer* answer) {
-  struct tcp_info info;
+  struct tcp_info info = {0};
   socklen_t length = sizeof(info);
   SetResult(answer, getsockopt(Slot(Word(line, 1)), IPPROTO_TCP, TCP_INFO, &info, &length));
-  if (answer->value == 0) snprintf(answer->text, sizeof(answer->text), "state %d", info.tcpi_state);
+  const int state = info.tcpi_state == TCP_FIN_WAIT2 ? TCP_FIN_WAIT1 : info.tcpi_state;
+  if (answer->value == 0) snprintf(answer->text, sizeof(answer->text), "state %d", state);
 }
 
 static void SendTo(const struct Line* line, struct Answer* answer) {

@@ -6,15 +6,15 @@
 //   wildcard, 127.x, ::1, the host's addresses; any        the private address of the family; :: without V6ONLY and
 //     address with IP_FREEBIND or IP_TRANSPARENT             IPv4-mapped ones: the private IPv4 address, mapped
 //   UDP, the wildcard, port 0                              the same: a client's socket
-//   UDP multicast and broadcast, TCP broadcast             an address of another host, without IP_FREEBIND: the profile
+//   multicast (IPv6: UDP alone), broadcast                 an address of another host, without IP_FREEBIND: the profile
 //                                                            of the run lacks `multicast`
-//   a link-local address with an interface                 the same; then SO_BINDTOIFINDEX is put back, since the
-//   kernel
+//   a link-local address with an interface                 the same; then SO_BINDTOIFINDEX is put back: the kernel
 //                                                            remembers the interface of a bind that failed
 //   everything else                                        the same: an address of another host, no address at all
-//   listen, when the kernel then chose the wildcard        the private address with port 0, and listen again
-//   listen, when a connection that has ended is refused    afterwards the private address with port 0: the kernel tells
-//                                                            such a socket from a fresh one only by refusing
+//   listen on a TCP socket in the state CLOSE              the private address with port 0 first, for one that is not
+//                                                            bound; then listen. A connection that has ended thus has
+//                                                            the private address, although its listen is EINVAL: the
+//                                                            kernel shows it like a fresh socket
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
@@ -170,14 +170,6 @@ long ReferenceBind(enum Door door, int fd, const struct Address* address) {
 
 // ---- listen
 
-static int HasWildcard(int fd) {
-  struct sockaddr_storage name;
-  socklen_t length = sizeof(name);
-  if (getsockname(fd, (struct sockaddr*)&name, &length) != 0) return 0;
-  if (name.ss_family == AF_INET) return ((struct sockaddr_in*)&name)->sin_addr.s_addr == INADDR_ANY;
-  return name.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&((struct sockaddr_in6*)&name)->sin6_addr);
-}
-
 static int IsTcp(int fd) {
   const int domain = IntOption(fd, SOL_SOCKET, SO_DOMAIN);
   return (domain == AF_INET || domain == AF_INET6) && IntOption(fd, SOL_SOCKET, SO_TYPE) == SOCK_STREAM;
@@ -204,18 +196,7 @@ static void BindPrivately(int fd) {
   RawBind(kNative, fd, &address);
 }
 
-// Only the kernel knows whether a socket may listen, and it says so by doing it: an unbound one is made to listen, is
-// called back, which leaves it unbound, and listens again where it should.
 long ReferenceListen(enum Door door, int fd, int backlog) {
-  const long result = RawListen(door, fd, backlog);
-  const int error = errno;
-  if (result != 0) {
-    if (IsTcp(fd) && TcpState(fd) == TCP_CLOSE) BindPrivately(fd);
-    errno = error;
-    return result;
-  }
-  if (!HasWildcard(fd)) return result;
-  shutdown(fd, SHUT_RD);
-  BindPrivately(fd);
+  if (IsTcp(fd) && TcpState(fd) == TCP_CLOSE) BindPrivately(fd);
   return RawListen(door, fd, backlog);
 }
