@@ -180,7 +180,7 @@ class Generator {
   std::string Length(int percent) { return Chance(percent) ? absl::StrCat(" len=", Pick(kLengths)) : ""; }
 
   std::string Ipv6Address(const std::string& port) {
-    const bool link_local = !options_.ordinary_user && Chance(8);
+    const bool link_local = !options_.ordinary_user && !mptcp_ && Chance(8);
     return absl::StrCat("[", link_local ? Pick(kLinkLocal) : Pick(kIpv6), "]:", port);
   }
 
@@ -194,22 +194,23 @@ class Generator {
     return absl::StrCat(unspecified ? "unspec/" : "", Pick(kIpv4), ":", port, Length(4));
   }
 
-  std::string PeerAddress(Picture::Family family) {
+  // Shorter or longer than it should be only for `stream`.
+  std::string PeerAddress(Picture::Family family, bool stream) {
     if (Chance(1)) return "bad";
     if (Chance(45)) {
       const bool listener = Chance(80);
       return "@" + Name(SlotOf([&](const Picture& one) { return one.family == family && one.listening == listener; }));
     }
     if (Chance(4)) family = static_cast<Picture::Family>(1 + Below(3));
-    const std::string port = Pick(kPeerPorts);
+    const std::string port = Pick(kPeerPorts), length = Length(stream ? 3 : 0);
     switch (family) {
       case Picture::kUnix:
-        return absl::StrCat(Pick(kUnixNames), Length(3));
+        return absl::StrCat(Pick(kUnixNames), length);
       case Picture::kInet6:
-        if (Chance(50)) return absl::StrCat("[fd5e:1f2a:90c1::1]:", port, Length(3));
-        return absl::StrCat(Chance(90) ? "[::ffff:127.84.3.1]:" : "[2001:db8:ffff::1]:", port, Length(3));
+        if (Chance(50)) return absl::StrCat("[fd5e:1f2a:90c1::1]:", port, length);
+        return absl::StrCat(Chance(90) ? "[::ffff:127.84.3.1]:" : "[2001:db8:ffff::1]:", port, length);
       default:
-        return absl::StrCat(Chance(90) ? "127.84.3.1:" : "203.0.113.5:", port, Length(3));
+        return absl::StrCat(Chance(90) ? "127.84.3.1:" : "203.0.113.5:", port, length);
     }
   }
 
@@ -229,7 +230,8 @@ class Generator {
     const bool disconnect = Chance(12);
     if (!disconnect && !traffic_) return;
     Say("connect", absl::StrCat(Subject(slot), " ",
-                                disconnect ? std::string("unspec/0.0.0.0:0") : PeerAddress(sockets_[slot].family)));
+                                disconnect ? std::string("unspec/0.0.0.0:0")
+                                           : PeerAddress(sockets_[slot].family, sockets_[slot].stream)));
     if (sockets_[slot].stream && Chance(60)) Accept();
   }
 
@@ -247,7 +249,8 @@ class Generator {
     if (Chance(50)) return Say("recv", Subject(slot));
     const bool connected = Chance(40);
     const Picture::Family family = sockets_[slot].family;
-    Say("sendto", connected ? Subject(slot) : absl::StrCat(Subject(slot), " ", PeerAddress(family)));
+    Say("sendto",
+        connected ? Subject(slot) : absl::StrCat(Subject(slot), " ", PeerAddress(family, sockets_[slot].stream)));
   }
 
   void SetOption() {

@@ -13,8 +13,10 @@
 //     connecting to 127.0.0.1, ::1   the host's, not the service's own
 //     asking for IP_FREEBIND         a UDP socket that is reached by the private IPv6 address keeps it
 //     multicast on no interface      refused as multicast, where the kernel would look at the interface first
-//     ordinary users: link-local     the reference may not put back the interface that the kernel remembers
-//       addresses
+//     short addresses in connect     whether a UDP socket is bound before they are refused depends on whether some
+//       of UDP sockets               cgroup of the host has a program for connect (af_inet.c, inet_dgram_connect)
+//     link-local addresses of MPTCP  the kernel remembers the interface of a bind that failed, and the reference cannot
+//       and of ordinary users        put it back
 #ifndef FORCEBIND_TESTS_ORACLE_GENERATOR_H_
 #define FORCEBIND_TESTS_ORACLE_GENERATOR_H_
 
