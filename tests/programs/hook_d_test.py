@@ -41,7 +41,8 @@ class HookDTest(host.HostTest):
             own.accept()[0].close()
         for port in (1, 9000):
             winner = self.explain("192.0.2.7", port)["winner"]
-            self.assertEqual((winner["stage"], winner["service"], winner["socket"]), ("F", "rest", f"{rest.v4}:9000"))
+            self.assertEqual((winner["stage"], winner["service"]), ("F", "rest"))
+            self.assertEqual(winner["socket"], f"[::ffff:{rest.v4}]:9000")  # a dual-stack socket, as the kernel names it
             self.assertNotEqual(winner["pid"], 0)
         status = host.run(host.BIN / "forcebind", "status")
         self.assertIn("0.0.0.0:*", status)
