@@ -31,6 +31,7 @@ constexpr Group kGroups[] = {
     {"connect", &ConnectRows},
     {"lookup", &LookupRows},
     {"memory", &MemoryRows},
+    {"wall", &WallRows},
 };
 
 struct Options {

@@ -23,6 +23,7 @@ absl::Status ConnectCallRows(const Setting& setting, Report* report);
 absl::Status StartRows(const Setting& setting, Report* report);
 absl::Status ConnectRows(const Setting& setting, Report* report);
 absl::Status LookupRows(const Setting& setting, Report* report);
+absl::Status WallRows(const Setting& setting, Report* report);
 absl::Status MemoryRows(const Setting& setting, Report* report);
 
 }  // namespace forcebind::bench

@@ -117,6 +117,28 @@ double Socket() {
          kBatch;
 }
 
+// An address of the host that nothing forces (tests/support/netns.h), and a port on which nobody is.
+SockAddr Nobody() {
+  constexpr uint8_t kPublic[4] = {192, 0, 2, 8};
+  return SockAddrV4(kPublic, 9);
+}
+
+double Dial() {
+  const UniqueFd fd = NewSocket();
+  const SockAddr name = Nobody();
+  return Time([&] {
+    if (connect(fd.get(), name.get(), name.size) == 0 || errno != ECONNREFUSED) Die("connect");
+  });
+}
+
+double SendTo() {
+  static const int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  const SockAddr name = Nobody();
+  return Time([&] {
+    if (sendto(fd, "x", 1, 0, name.get(), name.size) != 1) Die("sendto");
+  });
+}
+
 struct Operation {
   const char* name;
   double (*measure)();
@@ -131,6 +153,8 @@ constexpr Operation kOperations[] = {
     {"connect-datagrams", &ConnectDatagrams},
     {"connect-away", &ConnectAway},
     {"connect-home", &ConnectHome},
+    {"dial", &Dial},
+    {"sendto", &SendTo},
 };
 
 void Serve(const Operation& operation, size_t count) {

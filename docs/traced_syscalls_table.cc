@@ -29,16 +29,21 @@ where it is not for the companion ([ADR 0012](adr/0012-connect-is-continued.md))
 
 constexpr char kTail[] =
     R"(
+With the `cgroup` wall alone ([ADR 0010](adr/0010-cgroup-wall.md)) the kernel forces binds by itself.
+
 On x86-64 the same rules hold for i386 calls (`int 0x80`), with one difference: there socket and socketpair are stopped,
 and the companion applies the profile's `families`, since i386's `socketcall`, which stands for all of these, has its
-arguments in memory, where a filter cannot look ([ADR 0006](adr/0006-socketcall-of-i386.md)). Calls of any other
-architecture, and x32 calls, fail with ENOSYS.
+arguments in memory, where a filter cannot look ([ADR 0006](adr/0006-socketcall-of-i386.md)). With the `cgroup` wall alone
+they fail with EAFNOSUPPORT, since what the companion makes is not behind it. Calls of any other architecture, and x32
+calls, fail with ENOSYS.
 )";
 
 const char* Text(Condition condition) {
   switch (condition) {
     case Condition::kAlways:
       return "always";
+    case Condition::kUnlessForced:
+      return "always, but with the `cgroup` wall alone";
     case Condition::kFamilyNotAllowed:
       return "the address family is not among the profile's `families`";
     case Condition::kOldPacketSocket:

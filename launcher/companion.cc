@@ -2,6 +2,7 @@
 #include "launcher/companion.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/sched.h>
@@ -29,14 +30,15 @@ namespace {
 // The companion's stack for life. Pages that are never touched cost nothing.
 constexpr size_t kStackSize = 512 * 1024;
 
-// Waits until `event` has a value, or the process behind `peer` is gone.
-absl::StatusOr<uint64_t> Await(int event, int peer, const char* who) {
-  pollfd fds[2] = {{.fd = event, .events = POLLIN, .revents = 0}, {.fd = peer, .events = POLLIN, .revents = 0}};
+constexpr size_t kMaxReason = 512;  // not over PIPE_BUF, so that it is written in one piece
+
+// Waits until `fd` has something to read, or the process behind `peer` is gone.
+absl::Status Await(int fd, int peer, const char* who) {
+  pollfd fds[2] = {{.fd = fd, .events = POLLIN, .revents = 0}, {.fd = peer, .events = POLLIN, .revents = 0}};
   while (poll(fds, 2, -1) < 0) {
     if (errno != EINTR) return ErrnoStatus(errno, absl::StrCat("wait for the ", who));
   }
-  eventfd_t value = 0;
-  if ((fds[0].revents & POLLIN) != 0 && eventfd_read(event, &value) == 0) return value;
+  if ((fds[0].revents & POLLIN) != 0) return absl::OkStatus();
   return absl::AbortedError(absl::StrCat("the ", who, " died during the hand-over"));
 }
 
@@ -74,33 +76,49 @@ absl::Status CloseAllBut(std::vector<int> keep) {
 
 absl::StatusOr<HandOver> HandOver::Create() {
   HandOver result;
+  int ends[2];
   result.loaded_.reset(eventfd(0, EFD_CLOEXEC));
-  result.taken_.reset(eventfd(0, EFD_CLOEXEC));
-  if (!result.loaded_.valid() || !result.taken_.valid()) return ErrnoStatus(errno, "create an eventfd");
+  if (!result.loaded_.valid() || pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "create an eventfd and a pipe");
+  result.answer_here_.reset(ends[0]);
+  result.answer_.reset(ends[1]);
   return result;
 }
 
 absl::Status HandOver::Give(int notify_fd, int companion) {
   if (eventfd_write(loaded_.get(), static_cast<eventfd_t>(notify_fd) + 1) != 0) return ErrnoStatus(errno, "hand over");
-  return Await(taken_.get(), companion, "companion process").status();
+  absl::Status answered = Await(answer_here_.get(), companion, "companion process");
+  if (!answered.ok()) return answered;
+  char reason[kMaxReason];
+  const ssize_t size = read(answer_here_.get(), reason, sizeof(reason));
+  if (size < 0) return ErrnoStatus(errno, "hear from the companion process");
+  if (size == 1 && reason[0] == '\0') return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::string_view(reason, static_cast<size_t>(size)));
 }
 
 absl::StatusOr<UniqueFd> HandOver::Take(int launcher, const std::vector<int>& keep) {
-  absl::StatusOr<uint64_t> value = Await(loaded_.get(), launcher, "launcher");
-  if (!value.ok()) return value.status();
+  absl::Status loaded = Await(loaded_.get(), launcher, "launcher");
+  if (!loaded.ok()) return loaded;
+  eventfd_t value = 0;
+  if (eventfd_read(loaded_.get(), &value) != 0) return ErrnoStatus(errno, "take over");
   if (unshare(CLONE_FILES) != 0) return ErrnoStatus(errno, "make the descriptor table private");
-  UniqueFd notify(static_cast<int>(*value - 1));
-  std::vector<int> needed = {notify.get(), loaded_.get(), taken_.get()};
+  UniqueFd notify(static_cast<int>(value - 1));
+  std::vector<int> needed = {notify.get(), loaded_.get(), answer_.get(), answer_here_.get()};
   needed.insert(needed.end(), keep.begin(), keep.end());
   absl::Status closed = CloseAllBut(std::move(needed));
   if (!closed.ok()) return closed;
   return notify;
 }
 
-void HandOver::Confirm() {
-  eventfd_write(taken_.get(), 1);
+void HandOver::Confirm() { Answer(absl::string_view("\0", 1)); }
+
+void HandOver::Refuse(const std::string& why) { Answer(absl::string_view(why).substr(0, kMaxReason)); }
+
+// There is room in the pipe for the one answer, and whoever has gone does not need it.
+void HandOver::Answer(absl::string_view text) {
+  [[maybe_unused]] const ssize_t size = write(answer_.get(), text.data(), text.size());
   loaded_.reset();
-  taken_.reset();
+  answer_.reset();
+  answer_here_.reset();
 }
 
 absl::StatusOr<UniqueFd> StartDetached(absl::FunctionRef<int()> body) {

@@ -11,7 +11,7 @@
 //       launcher                        companion
 //       seccomp(NEW_LISTENER) = n
 //       write n+1 to `loaded`    ─►     takes n into a table of its own, closes everything else
-//       waits for `taken`        ◄─     writes to `taken`
+//       waits for `answer`       ◄─     writes to `answer`: ready, or why not
 //       execve
 //   Either one notices the other's death by pidfd.
 //
@@ -24,11 +24,13 @@
 
 #include <sys/types.h>
 
+#include <string>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "sys/unique_fd.h"
 
 namespace forcebind {
@@ -39,6 +41,7 @@ class HandOver {
   static absl::StatusOr<HandOver> Create();
 
   // Launcher: the filter is loaded, here is its fd. Waits until it has been taken. `companion`: its pidfd.
+  // FAILED_PRECONDITION: the companion has refused; the message is its reason.
   absl::Status Give(int notify_fd, int companion);
 
   // Companion: waits for the fd, then has a descriptor table of its own with that fd, this object's and those of
@@ -46,9 +49,14 @@ class HandOver {
   absl::StatusOr<UniqueFd> Take(int launcher, const std::vector<int>& keep);
   // Companion: everything is ready, the service may start.
   void Confirm();
+  // Companion: the service may not start.
+  void Refuse(const std::string& why);
 
  private:
-  UniqueFd loaded_, taken_;
+  void Answer(absl::string_view text);
+
+  UniqueFd loaded_;                // an eventfd
+  UniqueFd answer_, answer_here_;  // a pipe: where it is written, where it is read
 };
 
 // Runs `body` in a new process that shares the descriptor table, is not a child of this one, and ends with `body`'s

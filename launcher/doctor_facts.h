@@ -26,11 +26,12 @@ struct ChildFacts {
 
 struct SupervisorFacts {
   bool answers = false;
-  bool wanted = true;   // false: --supervisor none
-  bool named = false;   // by --supervisor or FORCEBIND_SUPERVISOR: `forcebind run` then insists on it
-  std::string version;  // if it answers
-  std::string backend;  // likewise
-  std::string trouble;  // why not, otherwise
+  bool wanted = true;        // false: --supervisor none
+  bool named = false;        // by --supervisor or FORCEBIND_SUPERVISOR: `forcebind run` then insists on it
+  std::string version;       // if it answers
+  std::string backend;       // likewise
+  std::string trouble;       // why not, otherwise
+  bool cgroup_wall = false;  // it can put it behind services
 };
 
 struct DoctorFacts {

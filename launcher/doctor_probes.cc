@@ -14,6 +14,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "launcher/service_setup.h"
@@ -110,6 +112,7 @@ SupervisorFacts AskAfterSupervisor(const std::optional<std::string>& option) {
   if (status.ok()) {
     facts.version = status->version;
     facts.backend = status->backend;
+    facts.cgroup_wall = std::count(status->walls.begin(), status->walls.end(), "cgroup") != 0;
   } else {
     facts.trouble = std::string(status.status().message());
   }

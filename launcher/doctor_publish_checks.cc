@@ -42,6 +42,18 @@ DoctorCheck Cgroup2(const DoctorFacts& facts) {
                  "mount -t cgroup2 cgroup2 /sys/fs/cgroup, or on any other directory");
 }
 
+// What it needs is what bpf-cgroup needs; which of it is missing, the supervisor says when it starts.
+DoctorCheck CgroupWall(const DoctorFacts& facts) {
+  if (facts.supervisor.cgroup_wall) return Ok("cgroup-wall", "the supervisor holds services in the kernel, too");
+  if (facts.supervisor.answers) {
+    return Warn("cgroup-wall", "the supervisor that runs cannot have it: services go without",
+                "it says why when it starts");
+  }
+  if (facts.cgroup2.empty() || facts.bpf_cgroup != 0)
+    return Warn("cgroup-wall", "not to be had here: see cgroup-v2 and bpf-cgroup", "");
+  return Warn("cgroup-wall", "to be had here, with a supervisor", "start forcebind-supervisor");
+}
+
 DoctorCheck Bpffs(const DoctorFacts& facts) {
   if (facts.bpffs) return Ok("bpffs", "mounted on /sys/fs/bpf");
   return Warn("bpffs", "not mounted on /sys/fs/bpf, where published ports outlive a supervisor",
@@ -80,6 +92,7 @@ DoctorCheck HookF(const DoctorFacts& facts) {
 std::vector<DoctorCheck> PublishChecks(const DoctorFacts& facts) {
   return {Supervisor(facts),
           Cgroup2(facts),
+          CgroupWall(facts),
           Bpffs(facts),
           Bpf(facts, "bpf-sk-lookup", facts.bpf_lookup, "packets find published services"),
           Bpf(facts, "bpf-cgroup", facts.bpf_cgroup, "published ports are guarded"),

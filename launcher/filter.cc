@@ -36,8 +36,10 @@ bool Contains(absl::Span<const int> families, int family) {
 }
 
 // Does the rule hold for this ABI?
-bool Concerns(const TracedSyscall& traced, uint32_t arch) {
+bool Concerns(const TracedSyscall& traced, uint32_t arch, const FilterOptions& options) {
   switch (traced.condition) {
+    case Condition::kUnlessForced:
+      return !options.kernel_binds;
     case Condition::kFamilyNotAllowed:
     case Condition::kOldPacketSocket:
     case Condition::kMptcp:
@@ -60,6 +62,7 @@ Comparisons ComparisonsFor(Condition condition, const FilterOptions& options) {
   Comparisons all;
   switch (condition) {
     case Condition::kAlways:
+    case Condition::kUnlessForced:
     case Condition::kFromI386:
       return {{}};
     case Condition::kFamilyNotAllowed:
@@ -89,11 +92,15 @@ Comparisons ComparisonsFor(Condition condition, const FilterOptions& options) {
   return all;
 }
 
+uint32_t ActionOf(const TracedSyscall& traced, const FilterOptions& options) {
+  if (traced.condition == Condition::kFromI386 && options.kernel_binds) return SCMP_ACT_ERRNO(EAFNOSUPPORT);
+  return traced.treatment == Treatment::kFail ? SCMP_ACT_ERRNO(static_cast<uint16_t>(traced.error)) : SCMP_ACT_NOTIFY;
+}
+
 absl::Status AddRule(scmp_filter_ctx context, const TracedSyscall& traced, const FilterOptions& options) {
   const int number = seccomp_syscall_resolve_name(traced.name);
   if (number == __NR_SCMP_ERROR) return absl::InternalError(absl::StrCat("libseccomp does not know ", traced.name));
-  const uint32_t action =
-      traced.treatment == Treatment::kFail ? SCMP_ACT_ERRNO(static_cast<uint16_t>(traced.error)) : SCMP_ACT_NOTIFY;
+  const uint32_t action = ActionOf(traced, options);
   for (const std::vector<scmp_arg_cmp>& comparisons : ComparisonsFor(traced.condition, options)) {
     const int error =
         seccomp_rule_add_array(context, action, number, static_cast<unsigned>(comparisons.size()), comparisons.data());
@@ -127,7 +134,7 @@ absl::Status BuildFor(uint32_t arch, const FilterOptions& options, Context* cont
   }
   if (error != 0) return ErrnoStatus(-error, "set up the filter");
   for (const TracedSyscall& traced : kTracedSyscalls) {
-    if (!Concerns(traced, arch)) continue;
+    if (!Concerns(traced, arch, options)) continue;
     absl::Status added = AddRule(context->get(), traced, options);
     if (!added.ok()) return added;
   }

@@ -13,6 +13,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "core/wall_rules.h"
 #include "launcher/companion.h"
 #include "launcher/inherited_sockets.h"
 #include "launcher/parent_mode.h"
@@ -46,8 +47,24 @@ struct Plan {
   uint64_t netns_cookie;
 };
 
-// The companion's whole life. `family`: in parent mode.
-int Accompany(const Plan& plan, HandOver& hand_over, int launcher, ServiceFamily* family) {
+// Puts the service behind the `cgroup` wall, if it is to be had. FAILED_PRECONDITION: it is not, and the service wants
+// it.
+absl::Status RaiseCgroupWall(const Plan& plan, int service, ServiceLog& log) {
+  const ServicePolicy& policy = plan.setup.policy;
+  SupervisorLink* link = plan.setup.link.get();
+  std::string why;
+  if (link == nullptr || !policy.walls.Allows(Wall::kCgroup)) return absl::OkStatus();
+  if (link->Enclose(WallRulesOf(policy), service, &why) == 0) return absl::OkStatus();
+  if (policy.walls.Insists(Wall::kCgroup)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("\"", policy.name, "\" wants the wall \"cgroup\", which is not to be had: ", why));
+  }
+  log.Write(LogLevel::kInfo, 0, absl::StrCat("without the wall \"cgroup\": ", why));
+  return absl::OkStatus();
+}
+
+// The companion's whole life. `service`: a pidfd of the launcher, which is to be the service. `family`: in parent mode.
+int Accompany(const Plan& plan, HandOver& hand_over, int service, ServiceFamily* family) {
   const ServiceSetup& setup = plan.setup;
   ServiceLog log(setup.policy.name, plan.log_level, plan.stderr_fd);
   absl::Status ready = BecomeCompanion(family == nullptr ? Standing::kOwnSession : Standing::kOwnGroup);
@@ -55,7 +72,7 @@ int Accompany(const Plan& plan, HandOver& hand_over, int launcher, ServiceFamily
   NoSupervisor nobody;
   SupervisorLink* link = setup.link.get();
   absl::StatusOr<UniqueFd> notify_fd =
-      hand_over.Take(launcher, family != nullptr ? family->descriptors() : std::vector<int>());
+      hand_over.Take(service, family != nullptr ? family->descriptors() : std::vector<int>{service});
   if (!notify_fd.ok()) return kOwnFailure;
   absl::StatusOr<std::unique_ptr<SeccompNotify>> device = SeccompNotify::Create(*std::move(notify_fd));
   if (!device.ok()) return kOwnFailure;
@@ -65,6 +82,13 @@ int Accompany(const Plan& plan, HandOver& hand_over, int launcher, ServiceFamily
   if (family != nullptr) sources.push_back(family);
   if (link != nullptr) link->TakeOver();
   CallHandler handler(setup.policy, **device, publisher, log, plan.netns_cookie, link != nullptr);
+  absl::Status raised = RaiseCgroupWall(plan, service, log);
+  if (!raised.ok()) {
+    // The service ends by itself, and says why.
+    hand_over.Refuse(std::string(raised.message()));
+    return 0;
+  }
+  if (family == nullptr) close(service);
   hand_over.Confirm();
   return RunNotifyLoop(
       **device, [&](const Notification& call) { return handler.Handle(call); }, sources);
@@ -83,10 +107,12 @@ absl::StatusOr<Plan> MakePlan(const RunOptions& options, int stderr_fd) {
   if (!setup.ok()) return setup.status();
   absl::Status inherited = CheckInheritedSockets(setup->policy);
   if (!inherited.ok()) return inherited;
-  absl::StatusOr<std::vector<sock_filter>> filter =
-      FilterFor({.families = setup->policy.families,
-                 .deny_mptcp = setup->link != nullptr,
-                 .own_loopback = setup->policy.loopback != Loopback::kHost});
+  absl::StatusOr<std::vector<sock_filter>> filter = FilterFor(
+      {.families = setup->policy.families,
+       .deny_mptcp = setup->link != nullptr,
+       // Who may do without the wall does not know yet whether he has it.
+       .own_loopback = setup->policy.loopback != Loopback::kHost && !setup->policy.walls.Insists(Wall::kCgroup),
+       .kernel_binds = !setup->policy.walls.Allows(Wall::kNotify)});
   if (!filter.ok()) return filter.status();
   absl::StatusOr<uint64_t> netns_cookie = OwnNetnsCookie();
   if (!netns_cookie.ok()) return netns_cookie.status();

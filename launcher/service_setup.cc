@@ -55,17 +55,35 @@ absl::Status ChooseWalls(const RunOptions& options, WallChoice* walls) {
   return CheckWalls(*walls);
 }
 
-// Which walls the service gets. FAILED_PRECONDITION: one that was asked for by name is not to be had.
-absl::StatusOr<std::vector<Wall>> WallsFor(const ServicePolicy& policy) {
-  std::vector<Wall> walls = {Wall::kNotify};
-  if (policy.walls.Allows(Wall::kLandlock) && HasLandlockTcp()) walls.push_back(Wall::kLandlock);
-  for (const Wall wall : kAllWalls) {
-    if (!policy.walls.Insists(wall) || std::find(walls.begin(), walls.end(), wall) != walls.end()) continue;
-    return absl::FailedPreconditionError(
-        absl::StrCat("\"", policy.name, "\" wants the wall \"", ToString(wall), "\", which ",
-                     wall == Wall::kLandlock ? "takes Linux 6.7 with Landlock enabled" : "this version does not have",
-                     ": see forcebind doctor"));
+absl::Status WallNotToBeHad(const ServicePolicy& policy, Wall wall, const std::string& why) {
+  return absl::FailedPreconditionError(
+      absl::StrCat("\"", policy.name, "\" wants the wall \"", ToString(wall), "\", which ", why));
+}
+
+// Without `notify` nobody sees a UDP socket being bound, and nothing is left to publish.
+absl::Status CheckPublishing(const ServicePolicy& policy) {
+  for (const Publication& publication : policy.publish) {
+    if (publication.protocol != Protocol::kUdp || policy.walls.Allows(Wall::kNotify)) continue;
+    return absl::FailedPreconditionError(absl::StrCat("\"", policy.name, "\" publishes ", PortText(publication),
+                                                      ", which needs the wall \"notify\": choose it, too"));
   }
+  return absl::OkStatus();
+}
+
+// Which walls the service gets, but for `cgroup`, which the supervisor raises when the service is there.
+// FAILED_PRECONDITION: one that was asked for by name is not to be had.
+absl::StatusOr<std::vector<Wall>> WallsFor(const ServicePolicy& policy) {
+  std::vector<Wall> walls;
+  if (policy.walls.Allows(Wall::kNotify)) walls.push_back(Wall::kNotify);
+  if (policy.walls.Allows(Wall::kLandlock)) {
+    if (HasLandlockTcp()) {
+      walls.push_back(Wall::kLandlock);
+    } else if (policy.walls.Insists(Wall::kLandlock)) {
+      return WallNotToBeHad(policy, Wall::kLandlock, "takes Linux 6.7 with Landlock enabled: see forcebind doctor");
+    }
+  }
+  absl::Status publishing = CheckPublishing(policy);
+  if (!publishing.ok()) return publishing;
   return walls;
 }
 
@@ -174,6 +192,10 @@ absl::StatusOr<ServiceSetup> SetUpService(const RunOptions& options) {
         absl::StrCat("\"", own.name,
                      "\" publishes ports, which needs a supervisor: start forcebind-supervisor, or name "
                      "its socket with --supervisor"));
+  }
+  if (own.walls.Insists(Wall::kCgroup) && setup.link == nullptr) {
+    return WallNotToBeHad(own, Wall::kCgroup,
+                          "takes forcebind-supervisor: start it, or name its socket with --supervisor");
   }
   if (!own.addresses.v4 && !own.addresses.v6) own.addresses = LocalAddresses(own.name);
   if (setup.link) setup.link->Settle(own.addresses);

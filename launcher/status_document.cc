@@ -57,7 +57,10 @@ absl::StatusOr<Json> ParseStatusJson(const std::string& text) {
 absl::StatusOr<StatusDocument> ParseStatus(const std::string& text) {
   absl::StatusOr<Json> json = ParseStatusJson(text);
   if (!json.ok()) return json.status();
-  StatusDocument status{.backend = JsonText(*json, "backend"), .version = JsonText(*json, "version"), .services = {}};
+  StatusDocument status{.backend = JsonText(*json, "backend"),
+                        .version = JsonText(*json, "version"),
+                        .walls = JsonTexts(*json, "walls"),
+                        .services = {}};
   for (const Json& service : JsonObjects(*json, "services")) status.services.push_back(ToService(service));
   std::stable_sort(status.services.begin(), status.services.end(),
                    [](const StatusService& a, const StatusService& b) { return a.name < b.name; });

@@ -36,7 +36,8 @@ struct StatusService {
 
 struct StatusDocument {
   std::string backend;
-  std::string version;  // empty: unknown
+  std::string version;             // empty: unknown
+  std::vector<std::string> walls;  // that the supervisor can put behind services
   std::vector<StatusService> services;
 };
 

@@ -108,7 +108,7 @@ void SupervisorLink::HangUp() {
   retry_ms_ = std::clamp(retry_ms_ * 2, kFirstRetryMs, kLastRetryMs);
 }
 
-int SupervisorLink::Ask(const wire::Message& question, int fd, std::string* why) {
+int SupervisorLink::Ask(const wire::Message& question, int fd, std::string* why, const char* what) {
   absl::Status trouble;
   if (!fd_.valid()) trouble = Connect().status();
   if (trouble.ok()) {
@@ -121,8 +121,14 @@ int SupervisorLink::Ask(const wire::Message& question, int fd, std::string* why)
     trouble = answer.ok() ? absl::InternalError("it answers out of turn") : answer.status();
     HangUp();
   }
-  *why = absl::StrCat("a published port needs the supervisor: ", std::string(trouble.message()));
+  *why = absl::StrCat(what, " needs the supervisor: ", std::string(trouble.message()));
   return EACCES;
+}
+
+int SupervisorLink::Enclose(const WallRules& rules, int pidfd, std::string* why) {
+  const int error = Ask(wire::Enclose{.rules = rules}, pidfd, why, "the wall");
+  if (error == 0) hello_.walls.push_back("cgroup");
+  return error;
 }
 
 int SupervisorLink::Claim(const Announcement& announcement, std::string* why) {

@@ -45,6 +45,8 @@ class SupervisorLink : public Publisher, public LoopSource {
   // In the companion: a connection of its own, since the supervisor knows a client by who connected. The launcher's,
   // which is closed in this process already, ends when the service is executed. A failure leaves the link down.
   void TakeOver();
+  // In the companion: puts the process behind `pidfd` behind the `cgroup` wall. An errno, with the reason in *why.
+  int Enclose(const WallRules& rules, int pidfd, std::string* why);
 
   int Claim(const Announcement& announcement, std::string* why) override;
   int Announce(const Announcement& announcement, int fd, std::string* why) override;
@@ -54,8 +56,8 @@ class SupervisorLink : public Publisher, public LoopSource {
   void OnPoll(const CallCounters& counters) override;
 
  private:
-  // Sends, and waits for a Result.
-  int Ask(const wire::Message& question, int fd, std::string* why);
+  // Sends, and waits for a Result. EACCES: none came to what is asked for.
+  int Ask(const wire::Message& question, int fd, std::string* why, const char* what = "a published port");
   // Without an answer; hangs up where it would have to wait.
   void Send(const wire::Message& message);
   void Remember(const wire::OpenedSocket& socket);

@@ -122,6 +122,8 @@ class CallHandler {
   Outcome Refuse(const Subject& subject, int error, const std::string& reason);
   void Remember(const Subject& subject, const SocketFacts& facts, const Endpoint& requested);
   const KnownSocket* Recall(const Subject& subject) const;
+  bool KernelBinds() const;  // FilterOptions::kernel_binds
+  bool ListensPrivately(int fd) const;
 
   const ServicePolicy& policy_;
   NotifyDevice& device_;

@@ -45,6 +45,15 @@ int CallHandler::PinPrivateAddress(const Subject& subject, const SocketFacts& fa
   return LocalName(subject.socket.get(), name);
 }
 
+bool CallHandler::KernelBinds() const { return !policy_.walls.Allows(Wall::kNotify); }
+
+// With the `cgroup` wall alone nobody here has seen the bind. A connect() to a private address locks the address as
+// well (bpf/wall_send.h), and a listener's changes no more: so this look is the last one that is needed.
+bool CallHandler::ListensPrivately(int fd) const {
+  SockAddr name;
+  return LocalName(fd, &name) == 0 && policy_.addresses.Contains(ToEndpoint(name).address);
+}
+
 CallHandler::Outcome CallHandler::ListenInet(const Subject& subject) {
   const int fd = subject.socket.get();
   const SocketFacts facts = FactsOf(subject);
@@ -69,7 +78,7 @@ CallHandler::Outcome CallHandler::ListenInet(const Subject& subject) {
     return Refuse(subject, EACCES,
                   absl::StrCat("the socket's address ", actual.ToString(), " is not this service's private one"));
   }
-  if (state == TCP_CLOSE && !pinned_.Contains(subject.cookie)) {
+  if (state == TCP_CLOSE && !KernelBinds() && !pinned_.Contains(subject.cookie)) {
     return Refuse(
         subject, EACCES,
         absl::StrCat("the socket's address ", actual.ToString(), " was not given to it here, and may change"));
@@ -89,6 +98,10 @@ CallHandler::Outcome CallHandler::ListenInet(const Subject& subject) {
     if (const int error = publisher_.Claim(announcement, &why)) return Refuse(subject, error, why);
   }
   if (const int error = ListenOn(fd, subject.call.backlog)) return {error, Verdict::kFailed};
+  if (state == TCP_CLOSE && KernelBinds() && !ListensPrivately(fd)) {
+    Unlisten(fd);
+    return Refuse(subject, EACCES, "the socket's address changed while it began to listen");
+  }
   if (const int error = publisher_.Announce(announcement, fd, &why)) {
     if (state == TCP_CLOSE) Unlisten(fd);
     return Refuse(subject, error, why);

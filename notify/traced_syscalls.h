@@ -21,10 +21,11 @@ enum class Treatment {
 // eyes.
 enum class Condition {
   kAlways,
+  kUnlessForced,      // unless the service has the `cgroup` wall alone, where the kernel forces binds
   kFamilyNotAllowed,  // socket(), socketpair(): the address family is not among the profile's `families`
   kOldPacketSocket,   // socket(): AF_INET with SOCK_PACKET, which makes a socket of AF_PACKET, unless that is allowed
   kMptcp,             // socket(): protocol 262, for a service with a supervisor
-  kFromI386,          // made in the i386 ABI, in place of the three above
+  kFromI386,          // made in the i386 ABI, in place of the three above; fails there with the `cgroup` wall alone
   kOwnLoopback,       // connect(): the profile gives the service a loopback of its own, and no wall does
   kNewListener,       // seccomp(): SECCOMP_FILTER_FLAG_NEW_LISTENER
 };
@@ -42,7 +43,7 @@ struct TracedSyscall {
 // there, the conditions are the companion's to check (notify/socket_call), and it makes the socket on the service's
 // behalf.
 inline constexpr TracedSyscall kTracedSyscalls[] = {
-    {"bind", Condition::kAlways, Treatment::kNotify, 0, "done on the private address"},
+    {"bind", Condition::kUnlessForced, Treatment::kNotify, 0, "done on the private address"},
     {"listen", Condition::kAlways, Treatment::kNotify, 0,
      "an unbound socket would listen on the wildcard; a published one goes live here"},
     {"connect", Condition::kOwnLoopback, Treatment::kLookAt, 0,

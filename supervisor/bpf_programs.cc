@@ -2,51 +2,18 @@
 #include "supervisor/bpf_programs.h"
 
 #include <bpf/libbpf.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <unistd.h>
+#include <fcntl.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "bpf/hook_b.skel.h"
 #include "bpf/hook_d.skel.h"
+#include "supervisor/libbpf_words.h"
 #include "sys/kernel_btf.h"
 
 namespace forcebind {
 namespace {
-
-// libbpf explains itself in print callbacks only: while a loader runs on this thread, its words are kept for the
-// Status.
-thread_local std::string* libbpf_words = nullptr;
-
-int KeepWords(libbpf_print_level level, const char* format, va_list arguments) {
-  if (libbpf_words == nullptr || level > LIBBPF_WARN) return 0;
-  char line[4096];
-  vsnprintf(line, sizeof(line), format, arguments);
-  libbpf_words->append(line);
-  return 0;
-}
-
-// The end of it: the verifier's verdict comes last.
-std::string Tail(const std::string& words) {
-  constexpr size_t kMost = 1500;
-  return words.size() <= kMost ? words : absl::StrCat("…", words.substr(words.size() - kMost));
-}
-
-absl::Status CheckBtf() {
-  if (access("/sys/kernel/btf/vmlinux", R_OK) == 0) return absl::OkStatus();
-  return absl::UnavailableError(
-      "/sys/kernel/btf/vmlinux is not there: the programs need a kernel with CONFIG_DEBUG_INFO_BTF");
-}
-
-absl::Status LoadError(int error, const std::string& words) {
-  if (error == EPERM)
-    return absl::PermissionDeniedError(
-        "loading BPF programs: EPERM: it needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (or CAP_SYS_ADMIN)");
-  return absl::UnavailableError(
-      absl::StrCat("loading BPF programs: ", ErrnoName(error), "; libbpf says: ", Tail(words)));
-}
 
 // False if the kernel refuses a program that does nothing for this attach type: a name alone is no hook.
 bool LoadsFor(uint32_t type) {
@@ -101,21 +68,16 @@ struct BpfPrograms::Attachment {
 // One loading of an object; what is worth keeping goes into a BpfPrograms.
 class ProgramLoader {
  public:
-  ProgramLoader(Hook hook, const PinDir& pins) : pins_(pins) {
-    libbpf_words = &words_;
-    libbpf_set_print(KeepWords);
-    opened_ = OpenFor(hook);
-  }
-  ~ProgramLoader() { libbpf_words = nullptr; }
+  ProgramLoader(Hook hook, const PinDir& pins) : pins_(pins), opened_(OpenFor(hook)) {}
 
   absl::StatusOr<BpfPrograms> Load(Hook hook, uint64_t netns_cookie, uint32_t max_exact) {
-    if (opened_.object == nullptr) return LoadError(errno, words_);
+    if (opened_.object == nullptr) return words_.LoadError(errno);
     *opened_.netns_cookie = netns_cookie;
     if (absl::Status status = PlaceAt(hook, "fb_lookup"); !status.ok()) return status;
     if (hook == Hook::kD && absl::IsFailedPrecondition(PlaceAt(Hook::kF, "fb_fallback")))
       bpf_program__set_autoload(Program("fb_fallback"), false);
     if (absl::Status status = PrepareMaps(max_exact); !status.ok()) return status;
-    if (int error = bpf_object__load(opened_.object); error != 0) return LoadError(-error, words_);
+    if (int error = bpf_object__load(opened_.object); error != 0) return words_.LoadError(-error);
     return Keep();
   }
 
@@ -198,7 +160,7 @@ class ProgramLoader {
   static UniqueFd Copy(int fd) { return UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 3)); }
 
   const PinDir& pins_;
-  std::string words_;
+  LibbpfWords words_;
   OpenedObject opened_;
   BpfPrograms programs_;
 };

@@ -41,12 +41,13 @@ Peer PeerOf(const PeerCredentials& credentials) {
 }  // namespace
 
 ClientServer::ClientServer(Options options, UniqueFd listening, EventLoop& loop, Registry& registry,
-                           Documents documents, Log log)
+                           Documents documents, Wall wall, Log log)
     : options_(options),
       listening_(std::move(listening)),
       loop_(loop),
       registry_(registry),
       documents_(std::move(documents)),
+      wall_(std::move(wall)),
       log_(std::move(log)),
       has_questions_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {}
 
@@ -177,9 +178,11 @@ bool ClientServer::ReadOne(ClientId id) {
 }
 
 void ClientServer::Handle(ClientId id, wire::Message message, TakenPacket packet) {
-  const bool takes_fd = std::holds_alternative<wire::Listener>(message);
+  const bool takes_fd =
+      std::holds_alternative<wire::Listener>(message) || std::holds_alternative<wire::Enclose>(message);
   if (takes_fd != (packet.descriptors == 1)) {
-    return Reject(id, EPROTO, takes_fd ? "a Listener without a descriptor" : "a descriptor where none belongs");
+    return Reject(id, EPROTO,
+                  takes_fd ? "a Listener or an Enclose without a descriptor" : "a descriptor where none belongs");
   }
   const bool needs_hello = takes_fd || std::holds_alternative<wire::Claim>(message) ||
                            std::holds_alternative<wire::Opened>(message) ||
@@ -189,6 +192,7 @@ void ClientServer::Handle(ClientId id, wire::Message message, TakenPacket packet
                  [&](const wire::Hello& hello) { HandleHello(id, hello); },
                  [&](const wire::Claim& claim) { Reply(id, registry_.Claim(*clients_.at(id).session, claim)); },
                  [&](const wire::Listener& listener) { HandleListener(id, listener, std::move(packet)); },
+                 [&](const wire::Enclose& enclose) { HandleEnclose(id, enclose, std::move(packet)); },
                  [&](const wire::Opened& opened) { HandleOpened(id, opened); },
                  [&](const wire::Counters& counters) { registry_.Count(*clients_.at(id).session, counters); },
                  [&](const wire::StatusRequest& request) { Ask(id, request); },
@@ -228,6 +232,12 @@ void ClientServer::HandleListener(ClientId id, const wire::Listener& listener, T
   // Before the answer: the service must not find a second owner of its socket.
   packet.socket.reset();
   Reply(id, refusal);
+}
+
+void ClientServer::HandleEnclose(ClientId id, const wire::Enclose& enclose, TakenPacket packet) {
+  const Client& client = clients_.at(id);
+  if (!packet.pidfd.valid()) return Reject(id, EPROTO, "an Enclose with a descriptor that is not a pidfd");
+  Reply(id, wall_.enclose(*client.session, client.credentials, enclose.rules, packet.pidfd.get()));
 }
 
 // A refusal concerns nobody but who is refused, and may be had as often as one likes: it is counted, not logged.
@@ -316,6 +326,7 @@ void ClientServer::Drop(ClientId id) {
   const auto session = found->second.session;
   clients_.erase(found);
   if (session.has_value()) registry_.End(*session);
+  if (session.has_value()) wall_.end(*session);
   Resume();
 }
 

@@ -47,6 +47,11 @@ class ClientServer {
     uint32_t clients_per_user = 1024;
     size_t max_clients = 16384;  // in all, so that descriptors are left for the rest
   };
+  // Puts a session's service, by its pidfd, behind the `cgroup` wall; and what is to be done when it has ended.
+  struct Wall {
+    std::function<Refusal(Registry::SessionId, const PeerCredentials&, const WallRules&, int pidfd)> enclose;
+    std::function<void(Registry::SessionId)> end;
+  };
   struct Documents {
     std::function<std::string()> status;
     std::function<std::string(const wire::ExplainRequest&)> explain;
@@ -54,7 +59,8 @@ class ClientServer {
   using Log = std::function<void(const std::string&)>;
 
   // `loop` and `registry` must outlive the server.
-  ClientServer(Options options, UniqueFd listening, EventLoop& loop, Registry& registry, Documents documents, Log log);
+  ClientServer(Options options, UniqueFd listening, EventLoop& loop, Registry& registry, Documents documents, Wall wall,
+               Log log);
   ~ClientServer();
 
   absl::Status Start();
@@ -92,6 +98,7 @@ class ClientServer {
   void HandleHello(ClientId id, const wire::Hello& hello);
   void DropSessions(const std::vector<Registry::SessionId>& sessions);
   void HandleListener(ClientId id, const wire::Listener& listener, TakenPacket packet);
+  void HandleEnclose(ClientId id, const wire::Enclose& enclose, TakenPacket packet);
   void HandleOpened(ClientId id, const wire::Opened& opened);
   void Ask(ClientId id, const std::variant<wire::StatusRequest, wire::ExplainRequest>& request);
   // Answers one question.
@@ -108,6 +115,7 @@ class ClientServer {
   EventLoop& loop_;
   Registry& registry_;
   const Documents documents_;
+  const Wall wall_;
   const Log log_;
   const UniqueFd has_questions_;  // an eventfd, readable while there are any
   QuestionQueue questions_;

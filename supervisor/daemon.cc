@@ -66,6 +66,7 @@ absl::Status Daemon::Start(const Prefix& ula) {
                                                            .grants = config_.grants,
                                                            .own_netns_cookie = *cookie},
                                          *opened_.backend, *opened_.state, *book_);
+  OpenWall({.netns_cookie = *cookie, .pool = config_.pool, .ula = usable});
   status = RestoreState();
   if (status.ok()) status = StartTimer();
   if (status.ok()) status = loop_->Add(signals_.get(), EPOLLIN, [this](uint32_t) { loop_->Stop(); });
@@ -76,6 +77,38 @@ absl::Status Daemon::Start(const Prefix& ula) {
 absl::Status Daemon::RestoreState() {
   absl::Status restored = registry_->Restore([](const ProcessId& process) { return WatchProcess(process).valid(); });
   return restored.ok() ? WatchDetached() : restored;
+}
+
+// A host that cannot have the wall can have all the rest.
+void Daemon::OpenWall(const WallScope& scope) {
+  auto wall = CgroupWall::Create(scope);
+  if (!wall.ok()) {
+    no_wall_ = std::string(wall.status().message());
+    return log_(absl::StrCat("no cgroup wall: ", no_wall_));
+  }
+  wall_ = *std::move(wall);
+  wall_->FindLeftovers();
+}
+
+ClientServer::Wall Daemon::WallForClients() {
+  return {.enclose = [this](Registry::SessionId session, const PeerCredentials& peer, const WallRules& rules,
+                            int pidfd) { return Enclose(session, peer, rules, pidfd); },
+          .end =
+              [this](Registry::SessionId session) {
+                if (wall_ != nullptr) wall_->End(session);
+              }};
+}
+
+Refusal Daemon::Enclose(Registry::SessionId session, const PeerCredentials& peer, const WallRules& rules, int pidfd) {
+  if (wall_ == nullptr) return {EOPNOTSUPP, no_wall_};
+  const Refusal refusal = wall_->Enclose({.session = session,
+                                          .name = registry_->NameOf(session),
+                                          .uid = peer.uid,
+                                          .addresses = registry_->AddressesOf(session),
+                                          .rules = rules},
+                                         pidfd);
+  if (refusal.error == 0) registry_->AddWall(session, "cgroup");
+  return refusal;
 }
 
 absl::Status Daemon::WatchDetached() {
@@ -119,7 +152,7 @@ absl::Status Daemon::OpenSockets() {
       limits, *std::move(socket), *loop_, *registry_,
       ClientServer::Documents{.status = [this] { return Status(); },
                               .explain = [this](const wire::ExplainRequest& request) { return Explain(request); }},
-      log_);
+      WallForClients(), log_);
   absl::Status started = clients_->Start();
   return started.ok() ? OpenStatusSocket() : started;
 }
@@ -164,6 +197,7 @@ void Daemon::SaveAddressesIfChanged() {
 }
 
 void Daemon::PruneDead() {
+  if (wall_ != nullptr) wall_->Sweep();
   auto sockets = ListListeners();
   if (!sockets.ok()) return registry_->Prune(nullptr);
   Registry::Listening listening;
@@ -177,7 +211,9 @@ void Daemon::PruneDead() {
 
 std::string Daemon::Status() {
   PruneDead();
-  return StatusJson(*registry_, *opened_.backend);
+  std::vector<std::string> walls;
+  if (wall_ != nullptr) walls.push_back("cgroup");
+  return StatusJson(*registry_, *opened_.backend, walls);
 }
 
 std::string Daemon::Explain(const wire::ExplainRequest& request) {

@@ -18,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "supervisor/address_book.h"
 #include "supervisor/backend_choice.h"
+#include "supervisor/cgroup_wall.h"
 #include "supervisor/client_server.h"
 #include "supervisor/event_loop.h"
 #include "supervisor/registry.h"
@@ -38,6 +39,9 @@ class Daemon {
 
  private:
   absl::Status RestoreState();
+  void OpenWall(const WallScope& scope);
+  ClientServer::Wall WallForClients();
+  Refusal Enclose(Registry::SessionId session, const PeerCredentials& peer, const WallRules& rules, int pidfd);
   absl::Status OpenSockets();
   absl::Status OpenStatusSocket();
   absl::Status WatchDetached();
@@ -56,6 +60,8 @@ class Daemon {
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<AddressBook> book_;
   std::unique_ptr<Registry> registry_;
+  std::unique_ptr<CgroupWall> wall_;  // null: this host cannot have it
+  std::string no_wall_;               // then, why
   std::unique_ptr<ClientServer> clients_;
   std::unique_ptr<StatusHttp> http_;
   std::vector<UniqueFd> watched_;  // pidfds of detached companions

@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "sys/pidfd.h"
 #include "sys/unix_channel.h"
 
 namespace forcebind {
@@ -30,6 +31,7 @@ struct Answer {
   int error = 0;
   int descriptors = 0;
   SocketReport report;
+  bool is_pidfd = false;
   bool is_ip() const { return report.is_socket && (report.domain == AF_INET || report.domain == AF_INET6); }
 };
 static_assert(std::is_trivially_copyable_v<Answer>);
@@ -65,9 +67,10 @@ Answer ReceiveAll(size_t max_size, std::vector<uint8_t>* answer) {
   std::vector<uint8_t> bytes;
   Answer answer = ReceiveAll(max_size, &bytes);
   close(kClient);
-  if (answer.descriptors == 1) answer.report = ReadSocket(kFirstForeign);
+  if (answer.descriptors == 1) answer.is_pidfd = IsPidfd(kFirstForeign);
+  if (answer.descriptors == 1 && !answer.is_pidfd) answer.report = ReadSocket(kFirstForeign);
   memcpy(bytes.data(), &answer, sizeof(answer));
-  const bool handed_over = answer.descriptors == 1 && answer.is_ip();
+  const bool handed_over = answer.descriptors == 1 && (answer.is_ip() || answer.is_pidfd);
   const int sent = SendPacket(kParent, bytes, handed_over ? kFirstForeign : -1);
   // On its way it is still held, so this is not the last close. The parent answers when nobody else has the socket.
   if (handed_over) close(kFirstForeign);
@@ -104,7 +107,7 @@ void ReadAnswer(int child, size_t max_size, TakenPacket* taken) {
   taken->descriptors = answer.descriptors;
   taken->report = answer.report;
   taken->bytes.assign(packet.bytes.begin() + sizeof(Answer), packet.bytes.end());
-  taken->socket = std::move(packet.fd);
+  (answer.is_pidfd ? taken->pidfd : taken->socket) = std::move(packet.fd);
 }
 
 }  // namespace
@@ -134,7 +137,7 @@ TakenPacket TakePacket(int socket, size_t max_size) {
     return taken;
   }
   ReadAnswer(own.get(), max_size, &taken);
-  if (!taken.socket.valid()) taken.child = std::move(own);
+  if (!taken.socket.valid() && !taken.pidfd.valid()) taken.child = std::move(own);
   return taken;
 }
 

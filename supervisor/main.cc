@@ -10,10 +10,12 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "supervisor/cgroup_wall.h"
 #include "supervisor/daemon.h"
 #include "supervisor/options.h"
 #include "supervisor/startup.h"
 #include "sys/errno_status.h"
+#include "sys/netns.h"
 #include "sys/rtnetlink.h"
 
 namespace forcebind {
@@ -42,6 +44,7 @@ absl::StatusOr<UniqueFd> BlockSignals() {
 int Unload(const SupervisorOptions& options, const SupervisorConfig& config) {
   absl::Status unloaded = UnloadBackends(options.bpf_dir);
   if (!unloaded.ok()) return Fail(unloaded);
+  if (auto cookie = OwnNetnsCookie(); cookie.ok()) CgroupWall::RemoveEmpty(*cookie);
   auto ula = ChooseUlaPrefix(config);
   if (!ula.ok()) return Fail(ula.status());
   // Where there is no IPv6 there is no route either.

@@ -151,6 +151,12 @@ void Registry::DropStaleRemnants(const Session& session) {
   for (GroupId id : stale) ForgetGroup(id);
 }
 
+void Registry::AddWall(SessionId id, const std::string& wall) {
+  Session& session = sessions_.at(id);
+  session.walls.push_back(wall);
+  Note(SaveSession(id, session), "state");
+}
+
 absl::Status Registry::SaveSession(SessionId id, const Session& session) {
   ServiceRecord record;
   CopyText(session.name, record.name);

@@ -80,6 +80,10 @@ class Registry {
   // For status alone, and nothing of it is believed before Prune() has found it in the kernel's list.
   Refusal AddOpened(SessionId session, const wire::OpenedSocket& opened);
   void Count(SessionId session, const wire::Counters& counters);
+  const std::string& NameOf(SessionId session) const { return sessions_.at(session).name; }
+  const PrivateAddresses& AddressesOf(SessionId session) const { return book_.entries().at(NameOf(session)).addresses; }
+  // The supervisor has put a wall behind the service.
+  void AddWall(SessionId session, const std::string& wall);
   // The connection has ended, or a detached session's companion is gone.
   void End(SessionId session);
   // As End(), unless the companion has come back.

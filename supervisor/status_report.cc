@@ -59,10 +59,10 @@ std::string PublicText(const Prefix& prefix, uint16_t port) {
   return prefix.base.is_v4() ? absl::StrCat(place, ":", at) : absl::StrCat("[", place, "]:", at);
 }
 
-std::string StatusJson(Registry& registry, Backend& backend) {
+std::string StatusJson(Registry& registry, Backend& backend, const std::vector<std::string>& walls) {
   Json services = Json::array();
   for (const Registry::ServiceView& service : registry.Services()) services.push_back(ToJson(service));
-  Json report{{"backend", backend.name()}, {"version", FORCEBIND_VERSION}, {"services", services}};
+  Json report{{"backend", backend.name()}, {"version", FORCEBIND_VERSION}, {"walls", walls}, {"services", services}};
   if (auto totals = backend.Totals(); totals.ok()) report["totals"] = ToJson(*totals);
   return Dump(report);
 }

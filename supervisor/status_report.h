@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // status_report: what runs, as JSON. The shape is an interface, described in forcebind-supervisor(8):
-//   {"backend": "...", "services": [{"name", "pid", "private": [...], "walls": [...],
+//   {"backend": "...", "walls": [...], "services": [{"name", "pid", "private": [...], "walls": [...],
 //     "listeners": [{"protocol", "requested", "private", "public": [...], "published", "connections"}]}]}
 // with more keys here and there.
 //
@@ -10,6 +10,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "supervisor/registry.h"
 
@@ -19,7 +20,8 @@ namespace forcebind {
 // "192.0.2.7:80"; "0.0.0.0:*" with kAnyPort.
 std::string PublicText(const Prefix& prefix, uint16_t port);
 
-std::string StatusJson(Registry& registry, Backend& backend);
+// `walls`: which ones this supervisor can put behind services.
+std::string StatusJson(Registry& registry, Backend& backend, const std::vector<std::string>& walls);
 // One service's part; nullopt if none has that name.
 std::optional<std::string> ServiceJson(Registry& registry, const std::string& name);
 

@@ -30,10 +30,31 @@ int ChangeLocalRoute(uint16_t type, uint16_t flags, const std::array<uint8_t, 16
   return NetlinkTransact(NETLINK_ROUTE, request, [](const nlmsghdr&) {});
 }
 
-std::string Describe(const char* verb, const std::array<uint8_t, 16>& address, int prefix_length) {
+std::string Text(const std::array<uint8_t, 16>& address) {
   char text[INET6_ADDRSTRLEN] = "";
   inet_ntop(AF_INET6, address.data(), text, sizeof(text));
-  return absl::StrCat(verb, " route local ", text, "/", prefix_length, " dev lo");
+  return text;
+}
+
+std::string Describe(const char* verb, const std::array<uint8_t, 16>& address, int prefix_length) {
+  return absl::StrCat(verb, " route local ", Text(address), "/", prefix_length, " dev lo");
+}
+
+int ChangeLoopbackAddress(uint16_t type, uint16_t flags, const std::array<uint8_t, 16>& address) {
+  alignas(nlmsghdr) char buffer[256];
+  nlmsghdr* request = mnl_nlmsg_put_header(buffer);
+  request->nlmsg_type = type;
+  request->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | flags;
+  auto* place = static_cast<ifaddrmsg*>(mnl_nlmsg_put_extra_header(request, sizeof(ifaddrmsg)));
+  place->ifa_family = AF_INET6;
+  place->ifa_prefixlen = 128;
+  place->ifa_flags = IFA_F_NODAD;
+  place->ifa_scope = RT_SCOPE_UNIVERSE;
+  place->ifa_index = if_nametoindex("lo");
+  const ifa_cacheinfo lifetimes = {.ifa_prefered = 0, .ifa_valid = UINT32_MAX};
+  mnl_attr_put(request, IFA_LOCAL, address.size(), address.data());
+  mnl_attr_put(request, IFA_CACHEINFO, sizeof(lifetimes), &lifetimes);
+  return NetlinkTransact(NETLINK_ROUTE, request, [](const nlmsghdr&) {});
 }
 
 }  // namespace
@@ -47,6 +68,17 @@ absl::Status RemoveLocalRoute(const std::array<uint8_t, 16>& address, int prefix
   const int error = ChangeLocalRoute(RTM_DELROUTE, 0, address, prefix_length);
   return error == 0 || error == ESRCH ? absl::OkStatus()
                                       : ErrnoStatus(error, Describe("remove", address, prefix_length));
+}
+
+absl::Status AddLoopbackAddress(const std::array<uint8_t, 16>& address) {
+  const int error = ChangeLoopbackAddress(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, address);
+  return error == 0 ? absl::OkStatus() : ErrnoStatus(error, absl::StrCat("add ", Text(address), " to lo"));
+}
+
+absl::Status RemoveLoopbackAddress(const std::array<uint8_t, 16>& address) {
+  const int error = ChangeLoopbackAddress(RTM_DELADDR, 0, address);
+  return error == 0 || error == EADDRNOTAVAIL ? absl::OkStatus()
+                                              : ErrnoStatus(error, absl::StrCat("take ", Text(address), " from lo"));
 }
 
 }  // namespace forcebind

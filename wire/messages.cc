@@ -16,8 +16,8 @@ constexpr uint32_t kMagic = 0x444e4246;  // "FBND"
 constexpr size_t kHeaderSize = 8;        // magic, version, type
 
 // A type's number on the wire is its place in Message, from 1: new types are appended, none is ever taken out.
-constexpr const char* kTypeNames[] = {"Hello",          "Claim",   "Listener", "Counters", "StatusRequest",
-                                      "ExplainRequest", "Welcome", "Result",   "Document", "Opened"};
+constexpr const char* kTypeNames[] = {"Hello",   "Claim",  "Listener", "Counters", "StatusRequest", "ExplainRequest",
+                                      "Welcome", "Result", "Document", "Opened",   "Enclose"};
 static_assert(std::size(kTypeNames) == std::variant_size_v<Message>);
 
 template <typename Io>
@@ -125,6 +125,39 @@ void Field(Io& io, Ref<Io, OpenedSocket> socket) {
 template <typename Io>
 void Fields(Io& io, Ref<Io, Opened> message) {
   io.List(message.sockets, kMaxOpened, "sockets", [&](Ref<Io, OpenedSocket> socket) { Field(io, socket); });
+}
+
+template <typename Io>
+void Field(Io& io, Ref<Io, PortRange> range) {
+  Field(io, range.protocol);
+  io.Number(range.first, "first port");
+  io.Number(range.last, "last port");
+  io.Check(range.first != 0 && range.first <= range.last, "port range", "empty, or with port 0");
+}
+
+template <typename Io>
+void Field(Io& io, Ref<Io, WallRules> rules) {
+  const auto range = [&](Ref<Io, PortRange> value) { Field(io, value); };
+  bool limited = rules.ports.has_value();
+  io.Bool(limited, "ports limited");
+  if (limited) {
+    if constexpr (Io::kReading) rules.ports.emplace();
+    io.List(*rules.ports, kMaxWallPorts, "ports", range);
+    io.Check(IsSortedApart(*rules.ports), "ports", "not in order");
+  }
+  io.Bool(rules.egress, "egress");
+  io.Bool(rules.multicast, "multicast");
+  io.Bool(rules.raw, "raw");
+  io.Bool(rules.ipv4, "IPv4");
+  io.Bool(rules.ipv6, "IPv6");
+  io.Enum(rules.loopback, {Loopback::kOwnFirst, Loopback::kOwn, Loopback::kHost}, "loopback");
+  io.List(rules.host_loopback, kMaxHostLoopback, "host-loopback", range);
+  io.Check(IsSortedApart(rules.host_loopback), "host-loopback", "not in order");
+}
+
+template <typename Io>
+void Fields(Io& io, Ref<Io, Enclose> message) {
+  Field(io, message.rules);
 }
 
 template <typename Io>

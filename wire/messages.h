@@ -11,6 +11,7 @@
 //   (a published port)  Claim → Result, the bind or listen itself, Listener with the socket → Result
 //   (dual-stack)        Listener with the socket → Result
 //   (any other)         Opened, nothing awaited
+//   and before the first of them, for the `cgroup` wall, Enclose with the service's pidfd → Result,
 //   and the end of the connection is the end of the service. A command connects, asks one question, and leaves.
 //
 // LIMITS   kMaxMessageSize bytes, one fd per message, the kMax… below and in core/service_policy.h.
@@ -29,6 +30,7 @@
 #include "absl/types/span.h"
 #include "core/endpoint.h"
 #include "core/service_policy.h"
+#include "core/wall_rules.h"
 
 namespace forcebind::wire {
 
@@ -125,8 +127,15 @@ struct Document {
   friend bool operator==(const Document&, const Document&) = default;
 };
 
-using Message =
-    std::variant<Hello, Claim, Listener, Counters, StatusRequest, ExplainRequest, Welcome, Result, Document, Opened>;
+// companion → supervisor, with a pidfd of the service's first process attached: put that process behind the `cgroup`
+// wall. Answered by Result; with error 0 it is there.
+struct Enclose {
+  WallRules rules;
+  friend bool operator==(const Enclose&, const Enclose&) = default;
+};
+
+using Message = std::variant<Hello, Claim, Listener, Counters, StatusRequest, ExplainRequest, Welcome, Result, Document,
+                             Opened, Enclose>;
 
 // REQUIRES: every list and string of `message` within the bounds above and those of core/service_policy.h (but
 // Result::text, see there), names that are IsServiceName(), prefixes that are IsValid(), addresses of their place's

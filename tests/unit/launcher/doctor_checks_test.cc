@@ -75,6 +75,7 @@ INSTANTIATE_TEST_SUITE_P(
         Fault{"ipv6", kWarn, [](DoctorFacts* facts) { facts->ipv6_socket = EAFNOSUPPORT; }},
         Fault{"ipv6", kWarn, [](DoctorFacts* facts) { facts->ipv6_bind = EADDRNOTAVAIL; }},
         Fault{"ula", kWarn, [](DoctorFacts* facts) { facts->ula_local = false; }},
+        Fault{"cgroup-wall", kWarn, [](DoctorFacts* facts) { facts->supervisor.cgroup_wall = false; }},
         Fault{"bpffs", kWarn, [](DoctorFacts* facts) { facts->bpffs = false; }}));
 
 // The same, for what only a supervisor needs, where none runs.

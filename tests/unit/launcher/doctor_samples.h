@@ -13,7 +13,7 @@ inline DoctorFacts EverythingWorks() {
   facts.landlock_abi = 4;
   facts.ula = *Prefix::Parse("fd5e:1f2a:90c1::/48");
   facts.ula_local = true;
-  facts.supervisor = {.answers = true, .version = "1.2.3", .backend = "hook-b"};
+  facts.supervisor = {.answers = true, .version = "1.2.3", .backend = "hook-b", .cgroup_wall = true};
   facts.cgroup2 = "/sys/fs/cgroup";
   facts.bpffs = true;
   return facts;

@@ -86,8 +86,10 @@ constexpr int kI386Socketcall = 102;
 
 class Filter {
  public:
-  explicit Filter(const std::vector<int>& families = kUsual, bool deny_mptcp = false, bool own_loopback = false) {
-    auto program = BuildFilter({.families = families, .deny_mptcp = deny_mptcp, .own_loopback = own_loopback});
+  explicit Filter(const std::vector<int>& families = kUsual, bool deny_mptcp = false, bool own_loopback = false,
+                  bool kernel_binds = false) {
+    auto program = BuildFilter(
+        {.families = families, .deny_mptcp = deny_mptcp, .own_loopback = own_loopback, .kernel_binds = kernel_binds});
     EXPECT_TRUE(program.ok()) << program.status();
     if (program.ok()) program_ = *std::move(program);
   }
@@ -119,6 +121,22 @@ TEST(Filter, ConnectIsStoppedForALoopbackOfTheServicesOwnAlone) {
   }
   EXPECT_EQ(with(kI386, kI386Socketcall, SYS_CONNECT), SECCOMP_RET_USER_NOTIF);
   EXPECT_EQ(without(kI386, kI386Socketcall, SYS_CONNECT), SECCOMP_RET_ALLOW);
+}
+
+TEST(Filter, BindIsLetThroughWhereTheKernelForcesIt) {
+  const Filter filter(kUsual, true, false, /*kernel_binds=*/true);
+  EXPECT_EQ(filter(kX64, kX64.bind, 3), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(filter(kX64, kX64.listen, 3), SECCOMP_RET_USER_NOTIF);
+  EXPECT_EQ(filter(kX64, kX64.socket, AF_PACKET), Fails(EAFNOSUPPORT));
+}
+
+// A socket that the companion made would not be the cgroup's.
+TEST(Filter, WhereTheKernelForcesBindsI386GetsNoSockets) {
+  const Filter filter(kUsual, true, false, /*kernel_binds=*/true);
+  EXPECT_EQ(filter(kI386, kI386Socketcall, SYS_SOCKET), Fails(EAFNOSUPPORT));
+  EXPECT_EQ(filter(kI386, kI386Socketcall, SYS_SOCKETPAIR), Fails(EAFNOSUPPORT));
+  EXPECT_EQ(filter(kI386, kI386.socket, AF_INET, SOCK_STREAM), Fails(EAFNOSUPPORT));
+  EXPECT_EQ(filter(kI386, kI386Socketcall, SYS_LISTEN), SECCOMP_RET_USER_NOTIF);
 }
 
 // The multiplexer's arguments lie in memory, where the filter cannot see the family.

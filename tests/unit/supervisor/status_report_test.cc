@@ -55,7 +55,8 @@ class StatusReportTest : public ::testing::Test {
 };
 
 TEST_F(StatusReportTest, TheShapeIsTheOneThatWasAgreed) {
-  const Json status = Json::parse(StatusJson(registry_, backend_));
+  const Json status = Json::parse(StatusJson(registry_, backend_, {"cgroup"}));
+  EXPECT_EQ(status["walls"], Json::array({"cgroup"}));
   EXPECT_EQ(status["backend"], "fake");
   const Json& service = status["services"][0];
   EXPECT_EQ(service["name"], "web");
@@ -72,7 +73,8 @@ TEST_F(StatusReportTest, TheShapeIsTheOneThatWasAgreed) {
 }
 
 TEST_F(StatusReportTest, OneServiceHasTheSameShape) {
-  EXPECT_EQ(Json::parse(*ServiceJson(registry_, "web")), Json::parse(StatusJson(registry_, backend_))["services"][0]);
+  EXPECT_EQ(Json::parse(*ServiceJson(registry_, "web")),
+            Json::parse(StatusJson(registry_, backend_, {"cgroup"}))["services"][0]);
   EXPECT_FALSE(ServiceJson(registry_, "api").has_value());
 }
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <limits>
 #include <random>
 #include <string>
@@ -37,6 +38,17 @@ Hello FullHello() {
   return hello;
 }
 
+WallRules FullRules() {
+  return {.ports = std::vector<PortRange>{{Protocol::kTcp, 80, 90}, {Protocol::kUdp, 1, 65535}},
+          .egress = false,
+          .multicast = true,
+          .raw = true,
+          .ipv4 = false,
+          .ipv6 = false,
+          .loopback = Loopback::kHost,
+          .host_loopback = {{Protocol::kTcp, 5432, 5432}}};
+}
+
 std::vector<Message> EveryMessage() {
   Hello bare;
   bare.name = "a";
@@ -55,7 +67,9 @@ std::vector<Message> EveryMessage() {
           Welcome{{Address("127.84.3.1"), {}}, "hook-b"},
           Result{13, "port tcp/80 is not granted"},
           Result{},
-          Document{}};
+          Document{},
+          Enclose{FullRules()},
+          Enclose{}};
 }
 
 Hello LargestHello() {
@@ -102,6 +116,23 @@ TEST(Messages, TheLargestOneOfEachKindFits) {
   const OpenedSocket socket{Protocol::kTcp, At("[::]:80"), At("[fd5e::3:1]:80"), false, 1};
   EXPECT_LE(Encode(Opened{std::vector<OpenedSocket>(kMaxOpened, socket)}).size(), kMaxMessageSize);
   EXPECT_TRUE(Decode(Encode(counters)).ok());
+  Enclose enclose{.rules = FullRules()};
+  enclose.rules.ports->clear();
+  for (size_t i = 0; i < kMaxWallPorts; ++i) {
+    const auto port = static_cast<uint16_t>(2 * i + 1);
+    enclose.rules.ports->push_back({Protocol::kTcp, port, port});
+  }
+  enclose.rules.host_loopback.assign(enclose.rules.ports->begin(), enclose.rules.ports->begin() + kMaxHostLoopback);
+  EXPECT_LE(Encode(enclose).size(), kMaxMessageSize);
+  EXPECT_TRUE(Decode(Encode(enclose)).ok());
+}
+
+// The kernel looks for a port by halves.
+TEST(Messages, PortsOutOfOrderAreRefused) {
+  const auto swap = [](std::vector<uint8_t>& bytes) {
+    std::swap_ranges(bytes.begin() + kBodyOffset + 3, bytes.begin() + kBodyOffset + 8, bytes.begin() + kBodyOffset + 8);
+  };
+  EXPECT_THAT(RefusalOf(Enclose{FullRules()}, swap), HasSubstr("ports: not in order"));
 }
 
 TEST(Messages, ALongTextIsCut) {
@@ -136,7 +167,7 @@ TEST(Messages, AnotherVersionIsNamed) {
 TEST(Messages, WhatIsNotOneIsRefused) {
   EXPECT_THAT(RefusalOf(Document{}, [](auto& bytes) { bytes[0] ^= 1; }), HasSubstr("begins with something else"));
   EXPECT_THAT(RefusalOf(Document{}, [](auto& bytes) { bytes[kTypeOffset] = 0; }), HasSubstr("unknown type 0"));
-  EXPECT_THAT(RefusalOf(Document{}, [](auto& bytes) { bytes[kTypeOffset] = 11; }), HasSubstr("unknown type 11"));
+  EXPECT_THAT(RefusalOf(Document{}, [](auto& bytes) { bytes[kTypeOffset] = 12; }), HasSubstr("unknown type 12"));
   EXPECT_THAT(RefusalOf(Document{}, [](auto& bytes) { bytes.resize(kMaxMessageSize + 1); }), HasSubstr("longer than"));
 }
 

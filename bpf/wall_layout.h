@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 OR Apache-2.0 */
+/*
+ * wall_layout.h: what the programs of the `cgroup` wall and the supervisor agree on: the policy of one service.
+ * Included by C (bpf/) and C++ (supervisor/). Nothing of it is pinned: it lives and dies with the service's cgroup.
+ *
+ * Addresses are in network order, ports in host order. An address that the service does not have is all zero.
+ */
+#ifndef FORCEBIND_BPF_WALL_LAYOUT_H_
+#define FORCEBIND_BPF_WALL_LAYOUT_H_
+
+#include <linux/types.h>
+
+#define FB_WALL_MAX_PORTS 512	   /* a power of two: an index is kept in bounds by a mask */
+#define FB_WALL_MAX_HOST_PORTS 256 /* likewise */
+
+#define FB_WALL_ANY_PORT 1u  /* every port may be bound; `ports` is empty */
+#define FB_WALL_EGRESS 2u    /* a UDP bind of the wildcard with port 0 stays there, and sends leave as they like */
+#define FB_WALL_MULTICAST 4u /* UDP may bind multicast and broadcast addresses */
+#define FB_WALL_RAW 8u	     /* raw sockets may be made */
+#define FB_WALL_INET 16u     /* AF_INET sockets may be made */
+#define FB_WALL_INET6 32u    /* AF_INET6 sockets may be made */
+
+/* What 127.0.0.1, ::1 and the wildcards mean as destinations. */
+#define FB_WALL_OWN_FIRST 0u /* the private address if the service listens there, else the host's loopback */
+#define FB_WALL_OWN 1u
+#define FB_WALL_HOST 2u
+
+struct fb_wall_range {
+	__u16 first;
+	__u16 last;
+};
+
+/* wall_policies: the storage of a cgroup. */
+struct fb_wall_policy {
+	__u64 netns_cookie; /* the network namespace that the private addresses are in */
+	__be32 private4;
+	__be32 private6[4];
+	/* Where other services have their private addresses. */
+	__be32 pool4, pool4_mask;
+	__be32 pool6[4], pool6_mask[4];
+	__u32 flags;
+	__u32 loopback;
+	/* `ports` holds the TCP ranges, then the UDP ranges, each sorted and apart from each other. */
+	__u32 tcp_ports, udp_ports;
+	/* `host_ports` likewise: destinations on loopback that are always the host's. */
+	__u32 host_tcp_ports, host_udp_ports;
+	struct fb_wall_range ports[FB_WALL_MAX_PORTS];
+	struct fb_wall_range host_ports[FB_WALL_MAX_HOST_PORTS];
+};
+
+#endif /* FORCEBIND_BPF_WALL_LAYOUT_H_ */

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * wall_send.h: where connect() and unconnected sends go, and where they come from.
+ *
+ * DESTINATION  127.0.0.1, ::1, their IPv4-mapped forms and the wildcards mean the private address, as they do in
+ * bind(): by the profile always, never, or if the service listens there itself. Another 127.x is somebody's in
+ * particular (127.0.0.53 is the host's resolver), and stays.
+ *
+ * SOURCE  What goes to a private address leaves from the service's own, so that the other side can tell who calls:
+ * connect() binds the socket to it, without a port, and a bound one stays as it is. A send names it as the source. With
+ * egress = false that holds for every destination of UDP.
+ *
+ * Tested by tests/netns/wall_cgroup_test.cc.
+ */
+#ifndef FORCEBIND_BPF_WALL_SEND_H_
+#define FORCEBIND_BPF_WALL_SEND_H_
+
+#include "wall_policy.h"
+
+/* A socket on exactly the private IPv4 address, whatever its family. */
+static __always_inline bool fb_is_on_private4(const struct fb_wall_policy *policy, struct bpf_sock *sk)
+{
+	return policy->private4 && sk->src_ip4 == policy->private4;
+}
+
+static __always_inline bool fb_is_on_private6(const struct fb_wall_policy *policy, struct bpf_sock *sk)
+{
+	__be32 address[4] = {sk->src_ip6[0], sk->src_ip6[1], sk->src_ip6[2], sk->src_ip6[3]};
+
+	return fb_is_same6(address, policy->private6);
+}
+
+static __always_inline struct bpf_sock *fb_find(struct bpf_sock_addr *ctx, struct bpf_sock_tuple *tuple, __u32 size)
+{
+	if (fb_is_udp(ctx->protocol))
+		return bpf_sk_lookup_udp(ctx, tuple, size, BPF_F_CURRENT_NETNS, 0);
+	return bpf_sk_lookup_tcp(ctx, tuple, size, BPF_F_CURRENT_NETNS, 0);
+}
+
+static __always_inline bool fb_listens4(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy)
+{
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *sk;
+	bool own;
+
+	tuple.ipv4.saddr = policy->private4;
+	tuple.ipv4.daddr = policy->private4;
+	tuple.ipv4.dport = (__be16)ctx->user_port;
+	sk = fb_find(ctx, &tuple, sizeof(tuple.ipv4));
+	if (!sk)
+		return false;
+	own = fb_is_on_private4(policy, sk);
+	bpf_sk_release(sk);
+	return own;
+}
+
+/* A dual-stack listener is on the IPv4 address, and led to from the ULA by the lookup program. */
+static __always_inline bool fb_listens6(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy)
+{
+	struct bpf_sock_tuple tuple = {};
+	struct bpf_sock *sk;
+	bool own;
+
+	__builtin_memcpy(tuple.ipv6.saddr, policy->private6, sizeof(tuple.ipv6.saddr));
+	__builtin_memcpy(tuple.ipv6.daddr, policy->private6, sizeof(tuple.ipv6.daddr));
+	tuple.ipv6.dport = (__be16)ctx->user_port;
+	sk = fb_find(ctx, &tuple, sizeof(tuple.ipv6));
+	if (!sk)
+		return false;
+	own = fb_is_on_private6(policy, sk) || fb_is_on_private4(policy, sk);
+	bpf_sk_release(sk);
+	return own;
+}
+
+/* REQUIRES: the destination is 127.0.0.1 or the wildcard. Does it mean the private address? */
+static __always_inline bool fb_means_own4(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy)
+{
+	if (!policy->private4 || fb_is_hosts_port(policy, ctx->protocol, bpf_ntohs(ctx->user_port)))
+		return false;
+	return policy->loopback == FB_WALL_OWN || fb_listens4(ctx, policy);
+}
+
+static __always_inline bool fb_means_own6(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy)
+{
+	if (!fb_has_private6(policy) || fb_is_hosts_port(policy, ctx->protocol, bpf_ntohs(ctx->user_port)))
+		return false;
+	return policy->loopback == FB_WALL_OWN || fb_listens6(ctx, policy);
+}
+
+static __always_inline bool fb_is_served(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy)
+{
+	return (fb_is_tcp(ctx->protocol) || fb_is_udp(ctx->protocol)) &&
+	       bpf_get_netns_cookie(ctx) == policy->netns_cookie;
+}
+
+static __always_inline bool fb_is_own_name4(__be32 address)
+{
+	return address == 0 || address == bpf_htonl(0x7f000001);
+}
+
+/* Must what goes to a destination that is not private leave from the private address all the same? */
+static __always_inline bool fb_is_confined(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy)
+{
+	return fb_is_udp(ctx->protocol) && !(policy->flags & FB_WALL_EGRESS);
+}
+
+/* What is bound already keeps what it has: the bind fails. */
+static __always_inline void fb_leave_from4(struct bpf_sock_addr *ctx, __be32 source)
+{
+	struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = source};
+
+	if (source)
+		bpf_bind(ctx, (struct sockaddr *)&name, sizeof(name));
+}
+
+struct fb_sockaddr_in6 {
+	__u16 family;
+	__be16 port;
+	__be32 flowinfo;
+	__be32 address[4];
+	__u32 scope_id;
+};
+
+static __always_inline void fb_leave_from6(struct bpf_sock_addr *ctx, const __be32 *source)
+{
+	struct fb_sockaddr_in6 name = {.family = AF_INET6};
+
+	__builtin_memcpy(name.address, source, sizeof(name.address));
+	if (!fb_is_unset6(source))
+		bpf_bind(ctx, (struct sockaddr *)&name, sizeof(name));
+}
+
+static __always_inline void fb_leave_from_mapped(struct bpf_sock_addr *ctx, __be32 source)
+{
+	__be32 mapped[4] = {0, 0, bpf_htonl(0xffff), source};
+
+	if (source)
+		fb_leave_from6(ctx, mapped);
+}
+
+/* An IPv6 socket may connect to a sockaddr_in as well (net/ipv6/udp.c, udpv6_pre_connect). */
+SEC("cgroup/connect4")
+int fb_wall_connect4(struct bpf_sock_addr *ctx)
+{
+	const struct fb_wall_policy *policy = fb_wall_policy();
+	__be32 destination = ctx->user_ip4;
+
+	if (!fb_is_served(ctx, policy))
+		return 1;
+	if (fb_is_own_name4(destination) && fb_means_own4(ctx, policy)) {
+		destination = policy->private4;
+		ctx->user_ip4 = destination;
+	}
+	if (!fb_is_private4(policy, destination) && !fb_is_confined(ctx, policy))
+		return 1;
+	if (ctx->family == AF_INET6)
+		fb_leave_from_mapped(ctx, policy->private4);
+	else
+		fb_leave_from4(ctx, policy->private4);
+	return 1;
+}
+
+static __always_inline void fb_connect_mapped(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy,
+					      __be32 destination)
+{
+	if (fb_is_own_name4(destination) && fb_means_own4(ctx, policy)) {
+		destination = policy->private4;
+		ctx->user_ip6[3] = destination;
+	}
+	if (fb_is_private4(policy, destination) || fb_is_confined(ctx, policy))
+		fb_leave_from_mapped(ctx, policy->private4);
+}
+
+SEC("cgroup/connect6")
+int fb_wall_connect6(struct bpf_sock_addr *ctx)
+{
+	const struct fb_wall_policy *policy = fb_wall_policy();
+	__be32 destination[4] = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]};
+
+	if (!fb_is_served(ctx, policy))
+		return 1;
+	if (fb_is_mapped(destination)) {
+		fb_connect_mapped(ctx, policy, destination[3]);
+		return 1;
+	}
+	if ((fb_is_unset6(destination) || fb_is_loopback6(destination)) && fb_means_own6(ctx, policy)) {
+		__builtin_memcpy(destination, policy->private6, sizeof(destination));
+		ctx->user_ip6[0] = destination[0];
+		ctx->user_ip6[1] = destination[1];
+		ctx->user_ip6[2] = destination[2];
+		ctx->user_ip6[3] = destination[3];
+	}
+	if (fb_is_private6(policy, destination) || fb_is_confined(ctx, policy))
+		fb_leave_from6(ctx, policy->private6);
+	return 1;
+}
+
+/* Also of IPv6 sockets that send to an IPv4-mapped address. */
+SEC("cgroup/sendmsg4")
+int fb_wall_sendmsg4(struct bpf_sock_addr *ctx)
+{
+	const struct fb_wall_policy *policy = fb_wall_policy();
+	__be32 destination = ctx->user_ip4;
+
+	if (!fb_is_served(ctx, policy))
+		return 1;
+	if (fb_is_own_name4(destination) && fb_means_own4(ctx, policy)) {
+		destination = policy->private4;
+		ctx->user_ip4 = destination;
+	}
+	if (!policy->private4)
+		return 1;
+	if (fb_is_confined(ctx, policy) || (ctx->msg_src_ip4 == 0 && fb_is_private4(policy, destination)))
+		ctx->msg_src_ip4 = policy->private4;
+	return 1;
+}
+
+static __always_inline bool fb_has_source6(struct bpf_sock_addr *ctx)
+{
+	return ctx->msg_src_ip6[0] || ctx->msg_src_ip6[1] || ctx->msg_src_ip6[2] || ctx->msg_src_ip6[3];
+}
+
+SEC("cgroup/sendmsg6")
+int fb_wall_sendmsg6(struct bpf_sock_addr *ctx)
+{
+	const struct fb_wall_policy *policy = fb_wall_policy();
+	__be32 destination[4] = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]};
+
+	if (!fb_is_served(ctx, policy) || !fb_has_private6(policy))
+		return 1;
+	if ((fb_is_unset6(destination) || fb_is_loopback6(destination)) && fb_means_own6(ctx, policy)) {
+		__builtin_memcpy(destination, policy->private6, sizeof(destination));
+		ctx->user_ip6[0] = destination[0];
+		ctx->user_ip6[1] = destination[1];
+		ctx->user_ip6[2] = destination[2];
+		ctx->user_ip6[3] = destination[3];
+	}
+	if (!fb_is_confined(ctx, policy) && (fb_has_source6(ctx) || !fb_is_private6(policy, destination)))
+		return 1;
+	ctx->msg_src_ip6[0] = policy->private6[0];
+	ctx->msg_src_ip6[1] = policy->private6[1];
+	ctx->msg_src_ip6[2] = policy->private6[2];
+	ctx->msg_src_ip6[3] = policy->private6[3];
+	return 1;
+}
+
+#endif /* FORCEBIND_BPF_WALL_SEND_H_ */

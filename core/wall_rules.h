@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// wall_rules: what the `cgroup` wall must know of a service's policy, besides its addresses. Pure values; carried to
+// the supervisor by wire/, turned into what the programs read by supervisor/wall_policy.
+//
+// Tested by tests/unit/core/wall_rules_test.cc.
+#ifndef FORCEBIND_CORE_WALL_RULES_H_
+#define FORCEBIND_CORE_WALL_RULES_H_
+
+#include <cstddef>
+#include <optional>
+#include <vector>
+
+#include "core/endpoint.h"
+#include "core/service_policy.h"
+
+namespace forcebind {
+
+inline constexpr size_t kMaxWallPorts = 512;     // ranges: every publication and every range of `allow` by itself
+inline constexpr size_t kMaxHostLoopback = 256;  // ranges
+
+struct WallRules {
+  // What may be bound: IsSortedApart(). Absent: every port.
+  std::optional<std::vector<PortRange>> ports;
+  bool egress = true;
+  bool multicast = false;
+  bool raw = false;  // raw sockets
+  bool ipv4 = true, ipv6 = true;
+  Loopback loopback = Loopback::kOwnFirst;
+  std::vector<PortRange> host_loopback;  // IsSortedApart()
+
+  friend bool operator==(const WallRules&, const WallRules&) = default;
+};
+
+WallRules WallRulesOf(const ServicePolicy& policy);
+
+// Sorted by protocol and port, no two with a port in common or side by side.
+std::vector<PortRange> Merged(std::vector<PortRange> ranges);
+bool IsSortedApart(const std::vector<PortRange>& ranges);
+
+}  // namespace forcebind
+
+#endif  // FORCEBIND_CORE_WALL_RULES_H_

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "supervisor/cgroup_wall.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "bpf/wall.skel.h"
+#include "supervisor/libbpf_words.h"
+#include "sys/errno_status.h"
+#include "sys/pidfd.h"
+#include "sys/rtnetlink.h"
+#include "sys/target.h"
+
+namespace forcebind {
+namespace {
+
+constexpr char kPrefix[] = "forcebind-";
+
+using Skeleton = std::unique_ptr<wall, decltype(&wall__destroy)>;
+
+bool IsOf(const TaskIdentity& task, uid_t uid) {
+  return uid == 0 || (task.ruid == uid && task.euid == uid && task.suid == uid && task.fsuid == uid);
+}
+
+UniqueFd Copy(int fd) { return UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 3)); }
+
+// Ends every cgroup's name: which supervisor's it is, and which session's.
+std::string Suffix(uint64_t netns_cookie) { return absl::StrCat("-", netns_cookie, "-"); }
+
+std::string LastPart(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+
+std::set<std::string> CgroupsOf(const CgroupMount& mount, uint64_t netns_cookie) {
+  std::set<std::string> found;
+  ForEachCgroup(mount, [&](const std::string& directory) {
+    const std::string name = LastPart(directory);
+    if (absl::StartsWith(name, kPrefix) && absl::StrContains(name, Suffix(netns_cookie))) found.insert(directory);
+  });
+  return found;
+}
+
+Refusal NotMade(const std::string& directory, int error) {
+  return {error, absl::StrCat("make the cgroup ", directory, ": ", ErrnoName(error))};
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<CgroupWall>> CgroupWall::Create(const WallScope& scope) {
+  absl::StatusOr<CgroupMount> mount = FindCgroupMount();
+  if (!mount.ok()) return mount.status();
+  std::unique_ptr<CgroupWall> created(new CgroupWall(scope, *std::move(mount)));
+  if (absl::Status status = created->Load(); !status.ok()) return status;
+  return created;
+}
+
+absl::Status CgroupWall::Load() {
+  LibbpfWords words;
+  const Skeleton skeleton(wall__open(), &wall__destroy);
+  if (skeleton == nullptr) return words.LoadError(errno);
+  if (const int error = wall__load(skeleton.get()); error != 0) return words.LoadError(-error);
+  policies_ = Copy(bpf_map__fd(skeleton->maps.wall_policies));
+  bpf_program* program;
+  bpf_object__for_each_program(program, skeleton->obj) {
+    programs_.emplace_back(bpf_program__expected_attach_type(program), Copy(bpf_program__fd(program)));
+    if (!programs_.back().second.valid()) return ErrnoStatus(errno, "keep a program");
+  }
+  return policies_.valid() ? absl::OkStatus() : ErrnoStatus(errno, "keep a map");
+}
+
+std::string CgroupWall::NameOf(const Request& request, pid_t pid) const {
+  return absl::StrCat(kPrefix, request.name, Suffix(scope_.netns_cookie), request.session, "-", pid);
+}
+
+Refusal CgroupWall::Enclose(const Request& request, int pidfd) {
+  if (cgroups_.contains(request.session)) return {EALREADY, "the service is behind the cgroup wall already"};
+  const pid_t pid = ProcessOfPidfd(pidfd);
+  TaskIdentity task;
+  if (pid == 0 || ReadTaskIdentity(pid, &task) != 0) return {ESRCH, "the service's process has ended"};
+  if (!IsOf(task, request.uid)) return {EPERM, absl::StrCat("process ", pid, " is not user ", request.uid, "'s")};
+  const std::string origin = CgroupOfProcess(mount_, pid);
+  if (origin.empty()) return {ENOENT, absl::StrCat("the cgroup of process ", pid, " is not below ", mount_.path)};
+  const std::string directory = absl::StrCat(UndelegatedCgroup(mount_, origin), "/", NameOf(request, pid));
+  if (const int error = MakeCgroup(directory); error != 0) return NotMade(directory, error);
+  Refusal refusal = Furnish(directory, WallPolicy(scope_, request.addresses, request.rules));
+  if (refusal.error == 0) refusal = MoveIn(directory, pid, pidfd, origin);
+  if (refusal.error == 0) {
+    cgroups_[request.session] = {directory, request.addresses.v6};
+    if (request.addresses.v6) LendUla(*request.addresses.v6);
+  } else if (RemoveCgroup(directory) != 0) {
+    leftovers_.insert(directory);
+  }
+  return refusal;
+}
+
+// The storage is made by the first attachment.
+Refusal CgroupWall::Furnish(const std::string& directory, const fb_wall_policy& policy) const {
+  const UniqueFd cgroup(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  struct stat info;
+  if (!cgroup.valid() || fstat(cgroup.get(), &info) != 0) return NotMade(directory, errno);
+  for (const auto& [type, program] : programs_) {
+    if (bpf_prog_attach(program.get(), cgroup.get(), static_cast<bpf_attach_type>(type), BPF_F_ALLOW_MULTI) == 0)
+      continue;
+    const int error = errno;
+    return {error, absl::StrCat("attach a program to the cgroup ", directory, ": ", ErrnoName(error))};
+  }
+  const uint64_t id = info.st_ino;  // kernfs gives out one number for both
+  if (bpf_map_update_elem(policies_.get(), &id, &policy, BPF_EXIST) == 0) return {};
+  const int error = errno;
+  return {error, absl::StrCat("write the policy of the cgroup ", directory, ": ", ErrnoName(error))};
+}
+
+// A process id that is still the pidfd's after the move was so before it.
+Refusal CgroupWall::MoveIn(const std::string& directory, pid_t pid, int pidfd, const std::string& origin) const {
+  if (!PidfdHasProcess(pidfd)) return {ESRCH, "the service's process has ended"};
+  if (const int error = MoveToCgroup(directory, pid); error != 0) {
+    return {error, absl::StrCat("move process ", pid, " into the cgroup ", directory, ": ", ErrnoName(error))};
+  }
+  if (PidfdHasProcess(pidfd)) return {};
+  MoveToCgroup(origin, pid);
+  return {ESRCH, "the service's process has ended"};
+}
+
+void CgroupWall::End(uint64_t session) {
+  const auto found = cgroups_.find(session);
+  if (found == cgroups_.end()) return;
+  const Enclosed& enclosed = found->second;
+  if (RemoveCgroup(enclosed.directory) != 0) leftovers_.insert(enclosed.directory);
+  if (enclosed.ula) TakeUlaBack(*enclosed.ula);
+  cgroups_.erase(found);
+}
+
+// Where it cannot be had, the service's own binds of it fail (EADDRNOTAVAIL); the companion's do not.
+void CgroupWall::LendUla(const IpAddress& ula) {
+  const auto lent = lent_.find(ula);
+  if (lent != lent_.end()) {
+    ++lent->second;
+  } else if (AddLoopbackAddress(ula.bytes()).ok()) {
+    lent_[ula] = 1;
+  }
+}
+
+void CgroupWall::TakeUlaBack(const IpAddress& ula) {
+  const auto lent = lent_.find(ula);
+  if (lent == lent_.end() || --lent->second > 0) return;
+  RemoveLoopbackAddress(ula.bytes()).IgnoreError();
+  lent_.erase(lent);
+}
+
+void CgroupWall::RemoveEmpty(uint64_t netns_cookie) {
+  const absl::StatusOr<CgroupMount> mount = FindCgroupMount();
+  if (!mount.ok()) return;
+  for (const std::string& directory : CgroupsOf(*mount, netns_cookie)) RemoveCgroup(directory);
+}
+
+void CgroupWall::FindLeftovers() {
+  leftovers_.merge(CgroupsOf(mount_, scope_.netns_cookie));
+  Sweep();
+}
+
+void CgroupWall::Sweep() {
+  for (auto it = leftovers_.begin(); it != leftovers_.end();)
+    it = RemoveCgroup(*it) == 0 ? leftovers_.erase(it) : std::next(it);
+}
+
+}  // namespace forcebind

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// `forcebind run` and the `cgroup` wall: who gets it, who starts without, and what it is for a whole service.
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "absl/strings/numbers.h"
+#include "build_paths.h"
+#include "sys/small_file.h"
+#include "tests/netns/supervisor_fixture.h"
+#include "tests/support/child_process.h"
+
+namespace forcebind {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr char kForcebindProgram[] = FORCEBIND_BIN_DIR "/forcebind";
+constexpr char kProbeProgram[] = FORCEBIND_PROBE_DIR "/probe";
+
+// Until the last process, which may be a companion, has left a cgroup.
+void AwaitEmpty(const std::string& cgroup) {
+  const UniqueFd events(open((cgroup + "/cgroup.events").c_str(), O_RDONLY | O_CLOEXEC));
+  char text[256];
+  for (;;) {
+    const ssize_t size = pread(events.get(), text, sizeof(text), 0);
+    ASSERT_GT(size, 0);
+    if (std::string(text, static_cast<size_t>(size)).find("populated 0") != std::string::npos) return;
+    pollfd changed = {.fd = events.get(), .events = POLLPRI, .revents = 0};
+    ASSERT_GT(poll(&changed, 1, kChildTimeoutMs), 0);
+  }
+}
+
+class WallRunTest : public SupervisorTest {
+ protected:
+  // `forcebind run OPTIONS -- COMMAND` with this supervisor.
+  std::vector<std::string> Run(const std::vector<std::string>& options, const std::vector<std::string>& command) const {
+    std::vector<std::string> words = {
+        kForcebindProgram, "run",        "--supervisor", supervisor_->socket_path(), "--name", "web",
+        "--address",       "127.84.3.1", "--address",    "fd77:1f2a:90c1::3:1"};
+    words.insert(words.end(), options.begin(), options.end());
+    words.push_back("--");
+    words.insert(words.end(), command.begin(), command.end());
+    return words;
+  }
+  std::vector<std::string> Probe(const std::vector<std::string>& options, const std::vector<std::string>& calls) const {
+    std::vector<std::string> command = {kProbeProgram};
+    command.insert(command.end(), calls.begin(), calls.end());
+    return Run(options, command);
+  }
+  // Ends the one companion of this network.
+  void KillCompanion(pid_t service) const {
+    const std::string own = std::filesystem::read_symlink("/proc/self/ns/net").string();
+    std::error_code ignored;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      pid_t pid = 0;
+      if (!absl::SimpleAtoi(entry.path().filename().string(), &pid) || pid == service) continue;
+      const std::string name = ReadSmallFile(entry.path().string() + "/comm", 64).value_or("");
+      if (name != "forcebind\n" || std::filesystem::read_symlink(entry.path() / "ns/net", ignored).string() != own)
+        continue;
+      EXPECT_EQ(kill(pid, SIGKILL), 0);
+    }
+  }
+};
+
+TEST_F(WallRunTest, AServiceIsBehindItByDefaultAndReachesItself) {
+  ChildProcess service(Probe({}, {"s=socket inet stream", "bind s 127.0.0.1:8080", "listen s 5", "c=socket inet stream",
+                                  "connect c 127.0.0.1:8080", "getpeername c", "t=socket inet6 stream",
+                                  "bind t [::]:8081", "getsockname t", "hold"}));
+  ASSERT_TRUE(service.ReadUntil("holding\n"));
+  EXPECT_THAT(service.output(), HasSubstr("connect c 127.0.0.1:8080 -> 0\n"));
+  EXPECT_THAT(service.output(), HasSubstr("getpeername c -> 127.84.3.1:8080"));
+  EXPECT_THAT(service.output(), HasSubstr("getsockname t -> [::ffff:127.84.3.1]:8081"));
+  EXPECT_THAT(ReadSmallFile(absl::StrCat("/proc/", service.pid(), "/cgroup"), 4096).value_or(""),
+              HasSubstr("/forcebind-web-"));
+  const Json walls = Status()["services"][0]["walls"];
+  EXPECT_EQ(std::count(walls.begin(), walls.end(), "cgroup"), 1) << walls;
+  service.CloseInput();
+  EXPECT_EQ(service.Wait(), 0);
+}
+
+TEST_F(WallRunTest, TheCompanionStaysOutside) {
+  // It asks the kernel what an address is by binding a socket of its own.
+  ChildProcess service(Probe({}, {"s=socket inet stream", "bind s 203.0.113.1:80", "t=socket inet stream",
+                                  "bind t 192.0.2.7:80", "getsockname t"}));
+  EXPECT_THAT(service.ReadAll(), HasSubstr("bind s 203.0.113.1:80 -> -1 EADDRNOTAVAIL\n"));
+  EXPECT_THAT(service.output(), HasSubstr("getsockname t -> 127.84.3.1:80"));
+  EXPECT_EQ(service.Wait(), 0);
+}
+
+TEST_F(WallRunTest, WhoDoesNotWantItIsNotMoved) {
+  ChildProcess service(Run({"--wall", "notify"}, {"/bin/cat", "/proc/self/cgroup"}));
+  EXPECT_THAT(service.ReadAll(), Not(HasSubstr("forcebind-web")));
+  EXPECT_EQ(service.Wait(), 0);
+}
+
+TEST_F(WallRunTest, WithoutASupervisorARequiredWallIsNoStart) {
+  ChildProcess service(
+      {kForcebindProgram, "run", "--supervisor", "none", "--require-wall", "cgroup", "--", "/bin/true"});
+  EXPECT_EQ(service.Wait(), 125);
+  EXPECT_THAT(service.ErrorText(), HasSubstr("wants the wall \"cgroup\", which takes forcebind-supervisor"));
+}
+
+TEST_F(WallRunTest, WhereTheSupervisorCannotARequiredWallIsNoStartAndAnyOtherIs) {
+  // Nothing can be made below a cgroup that is full of descendants.
+  const std::string limit = network_->cgroup_root() + "/forcebind_test";
+  std::filesystem::create_directory(limit);
+  ASSERT_EQ(std::system(absl::StrCat("echo 0 > ", limit, "/cgroup.max.descendants").c_str()), 0);
+  const auto in_full_cgroup = [&] {
+    std::system(absl::StrCat("echo ", getpid(), " > ", limit, "/cgroup.procs").c_str());
+  };
+  {
+    ChildProcess service(Run({"--require-wall", "cgroup"}, {"/bin/true"}), ChildInput::kPipe, in_full_cgroup);
+    EXPECT_EQ(service.Wait(), 125);
+    EXPECT_THAT(service.ErrorText(), HasSubstr("wants the wall \"cgroup\", which is not to be had: make the cgroup"));
+    ChildProcess without(Run({}, {"/bin/true"}), ChildInput::kPipe, in_full_cgroup);
+    EXPECT_EQ(without.Wait(), 0) << without.ErrorText();
+  }
+  AwaitEmpty(limit);
+  std::filesystem::remove(limit);
+}
+
+// ---- the cgroup wall alone
+
+TEST_F(WallRunTest, AloneItForcesWhatTheServiceBindsByItself) {
+  ChildProcess service(
+      Probe({"--wall", "cgroup"},
+            {"s=socket inet stream", "bind s 0.0.0.0:8080", "getsockname s", "listen s 5", "u=socket inet dgram",
+             "bind u 0.0.0.0:53", "getsockname u", "v=socket inet6 stream", "bind v [::1]:8080", "getsockname v",
+             "w=socket inet stream", "listen w 5", "getsockname w", "x=socket.socketcall inet dgram", "hold"}));
+  ASSERT_TRUE(service.ReadUntil("holding\n"));
+  EXPECT_THAT(service.output(), HasSubstr("getsockname s -> 127.84.3.1:8080"));
+  EXPECT_THAT(service.output(), HasSubstr("listen s 5 -> 0"));
+  EXPECT_THAT(service.output(), HasSubstr("getsockname u -> 127.84.3.1:53"));
+  EXPECT_THAT(service.output(), HasSubstr("getsockname v -> [fd77:1f2a:90c1::3:1]:8080"));
+  EXPECT_THAT(service.output(), HasSubstr("getsockname w -> 127.84.3.1:"));
+  EXPECT_THAT(service.output(), HasSubstr("x=socket.socketcall inet dgram -> -1 EAFNOSUPPORT"));
+  EXPECT_EQ(Status()["services"][0]["walls"], Json::array({"cgroup"}));
+  service.CloseInput();
+  EXPECT_EQ(service.Wait(), 0);
+}
+
+TEST_F(WallRunTest, AloneItHoldsWithoutTheCompanion) {
+  ChildProcess service(
+      Probe({"--wall", "cgroup"}, {"hold", "s=socket inet stream", "bind s 0.0.0.0:8080", "getsockname s", "listen s 5",
+                                   "u=socket inet dgram", "bind u 0.0.0.0:53", "getsockname u"}));
+  ASSERT_TRUE(service.ReadUntil("holding\n"));
+  KillCompanion(service.pid());
+  service.CloseInput();
+  EXPECT_THAT(service.ReadAll(), HasSubstr("getsockname s -> 127.84.3.1:8080"));
+  EXPECT_THAT(service.output(), HasSubstr("listen s 5 -> -1 ENOSYS"));
+  EXPECT_THAT(service.output(), HasSubstr("getsockname u -> 127.84.3.1:53"));
+}
+
+TEST_F(WallRunTest, AloneItPublishesTcp) {
+  ChildProcess service(Probe({"--wall", "cgroup", "--publish", "tcp/80"},
+                             {"s=socket inet stream", "bind s 0.0.0.0:80", "listen s 5", "hold"}));
+  ASSERT_TRUE(service.ReadUntil("holding\n"));
+  EXPECT_EQ(FromClient("192.0.2.7:80"), 0);
+  service.CloseInput();
+  EXPECT_EQ(service.Wait(), 0);
+}
+
+TEST_F(WallRunTest, AloneItCannotPublishUdp) {
+  ChildProcess service(Run({"--wall", "cgroup", "--publish", "udp/53"}, {"/bin/true"}));
+  EXPECT_EQ(service.Wait(), 125);
+  EXPECT_THAT(service.ErrorText(), HasSubstr("publishes udp/53, which needs the wall \"notify\""));
+}
+
+}  // namespace
+}  // namespace forcebind
