@@ -43,6 +43,7 @@ CallHandler::Outcome CallHandler::Bind(const Subject& subject) {
 
 CallHandler::Outcome CallHandler::BindInet(const Subject& subject) {
   const SocketFacts facts = FactsOf(subject);
+  if (!facts.bound) TakeBackFreebind(subject);
   const bool has_scope = subject.domain == AF_INET6 && subject.address.size >= sizeof(sockaddr_in6);
   const uint32_t scope_id = has_scope ? subject.address.v6()->sin6_scope_id : 0;
   KernelHostFacts host(subject.tid, subject.socket.get(), scope_id != 0 ? scope_id : facts.bound_ifindex);
@@ -91,15 +92,28 @@ CallHandler::Outcome CallHandler::BindRewritten(const Subject& subject, const So
     Remember(subject, facts, rewrite.requested);
     return {0, Verdict::kRewritten};
   }
+  if (rewrite.dual_stack || rewrite.target.address.IsUla()) LendFreebind(subject, facts, rewrite.requested);
   SockAddr name;
   if (LocalName(subject.socket.get(), &name) == 0) announcement.actual = ToEndpoint(name);
-  // Without a port (IP_BIND_ADDRESS_NO_PORT) it may be bound again, and would seem to want IPV6_FREEBIND for itself.
-  const bool has_port = announcement.actual.port != 0;
-  if (has_port && (rewrite.dual_stack || rewrite.target.address.IsUla())) AllowPrivateSource(subject.socket.get());
   if (const int refused = publisher_.Announce(announcement, subject.socket.get(), &why)) {
     return Refuse(subject, refused, why);
   }
   return {0, Verdict::kRewritten};
+}
+
+void CallHandler::LendFreebind(const Subject& subject, const SocketFacts& facts, const Endpoint& requested) {
+  if (!AllowPrivateSource(subject.socket.get())) return;
+  Remember(subject, facts, requested);
+  if (subject.cookie != 0) known_[subject.cookie].lent_freebind = true;
+}
+
+// A socket that has no port yet (IP_BIND_ADDRESS_NO_PORT), or none any more (after connect(2) to AF_UNSPEC), may be
+// bound again: it would seem to ask for any address that may come.
+void CallHandler::TakeBackFreebind(const Subject& subject) {
+  const auto found = known_.find(subject.cookie);
+  if (found == known_.end() || !found->second.lent_freebind) return;
+  ForbidPrivateSource(subject.socket.get());
+  found->second.lent_freebind = false;
 }
 
 CallHandler::Outcome CallHandler::BindEgress(const Subject& subject, const SocketFacts& facts, const Egress& egress) {

@@ -6,6 +6,7 @@
 
 #include "notify/inet_sockaddr.h"
 #include "sys/local_route.h"
+#include "sys/socket_info.h"
 
 namespace forcebind {
 namespace {
@@ -27,6 +28,10 @@ int BindPrivate(int socket, const SockAddr& name) {
   return again;
 }
 
-void AllowPrivateSource(int socket) { SetFreebind(socket, 1); }
+bool AllowPrivateSource(int socket) {
+  return IntOption(socket, IPPROTO_IPV6, IPV6_FREEBIND, 0) == 0 && SetFreebind(socket, 1) == 0;
+}
+
+void ForbidPrivateSource(int socket) { SetFreebind(socket, 0); }
 
 }  // namespace forcebind

@@ -17,8 +17,9 @@ int BindPrivate(int socket, const SockAddr& name);
 
 // For a UDP socket that is reached by the ULA: a server that answers from the address at which it was asked names it as
 // the source (IPV6_PKTINFO), which the kernel refuses for the same reason (net/ipv6/datagram.c, ip6_datagram_send_ctl).
-// The socket keeps IPV6_FREEBIND, which gives it no right that it could not take itself.
-void AllowPrivateSource(int socket);
+// The socket keeps IPV6_FREEBIND, which gives it no right that it could not take itself. True if it had not had it.
+bool AllowPrivateSource(int socket);
+void ForbidPrivateSource(int socket);
 
 }  // namespace forcebind
 

@@ -133,7 +133,7 @@ void CallHandler::NotePinned(const Subject& subject, int error) {
 void CallHandler::Remember(const Subject& subject, const SocketFacts& facts, const Endpoint& requested) {
   if (subject.cookie == 0) return;
   if (known_.size() >= kMaxKnownSockets) known_.clear();
-  known_[subject.cookie] = {facts.type, facts.protocol, facts.foreign_netns, requested};
+  known_[subject.cookie] = {facts.type, facts.protocol, facts.foreign_netns, requested, false};
 }
 
 const CallHandler::KnownSocket* CallHandler::Recall(const Subject& subject) const {

@@ -85,7 +85,8 @@ class CallHandler {
     int type = 0;
     int protocol = 0;
     bool foreign_netns = false;
-    Endpoint requested;  // for display
+    Endpoint requested;          // for display
+    bool lent_freebind = false;  // IPV6_FREEBIND is our doing (AllowPrivateSource)
   };
 
   int Gather(const Notification& notification, Subject* subject);
@@ -98,6 +99,8 @@ class CallHandler {
   Outcome Bind(const Subject& subject);
   Outcome BindInet(const Subject& subject);
   Outcome BindRewritten(const Subject& subject, const SocketFacts& facts, const Rewrite& rewrite);
+  void LendFreebind(const Subject& subject, const SocketFacts& facts, const Endpoint& requested);
+  void TakeBackFreebind(const Subject& subject);
   Outcome BindEgress(const Subject& subject, const SocketFacts& facts, const Egress& egress);
   Outcome BindUnix(const Subject& subject);
   Outcome BindNetlink(const Subject& subject);

@@ -162,7 +162,7 @@ class Generator {
     const int slot = Below(kSlots);
     const std::string call =
         absl::StrCat(Name(slot), "=socket", Chance(5) ? (Chance(50) ? ".int80" : ".socketcall") : "");
-    if (Chance(4)) {
+    if (!signals_ && Chance(4)) {
       lines_.push_back(absl::StrCat(call, " ", Pick(kOddSockets)));
       sockets_[slot] = {Picture::kInet, true};
       return;
@@ -194,15 +194,14 @@ class Generator {
     return absl::StrCat(unspecified ? "unspec/" : "", Pick(kIpv4), ":", port, Length(4));
   }
 
-  // Shorter or longer than it should be only for `stream`.
-  std::string PeerAddress(Picture::Family family, bool stream) {
+  std::string PeerAddress(Picture::Family family) {
     if (Chance(1)) return "bad";
     if (Chance(45)) {
       const bool listener = Chance(80);
       return "@" + Name(SlotOf([&](const Picture& one) { return one.family == family && one.listening == listener; }));
     }
     if (Chance(4)) family = static_cast<Picture::Family>(1 + Below(3));
-    const std::string port = Pick(kPeerPorts), length = Length(stream ? 3 : 0);
+    const std::string port = Pick(kPeerPorts), length = Length(3);
     switch (family) {
       case Picture::kUnix:
         return absl::StrCat(Pick(kUnixNames), length);
@@ -230,8 +229,7 @@ class Generator {
     const bool disconnect = Chance(12);
     if (!disconnect && !traffic_) return;
     Say("connect", absl::StrCat(Subject(slot), " ",
-                                disconnect ? std::string("unspec/0.0.0.0:0")
-                                           : PeerAddress(sockets_[slot].family, sockets_[slot].stream)));
+                                disconnect ? std::string("unspec/0.0.0.0:0") : PeerAddress(sockets_[slot].family)));
     if (sockets_[slot].stream && Chance(60)) Accept();
   }
 
@@ -249,8 +247,7 @@ class Generator {
     if (Chance(50)) return Say("recv", Subject(slot));
     const bool connected = Chance(40);
     const Picture::Family family = sockets_[slot].family;
-    Say("sendto",
-        connected ? Subject(slot) : absl::StrCat(Subject(slot), " ", PeerAddress(family, sockets_[slot].stream)));
+    Say("sendto", connected ? Subject(slot) : absl::StrCat(Subject(slot), " ", PeerAddress(family)));
   }
 
   void SetOption() {

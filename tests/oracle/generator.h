@@ -7,14 +7,14 @@
 //   What it leaves out, since two runs of one kernel would differ, or the design says that forcebind does:
 //     traffic beside SO_REUSEPORT    which listener gets it depends on the ephemeral port that it comes from
 //     traffic of MPTCP sockets       goes by a work queue, in its own time
+//     calls that wait while signals  a signal interrupts what has a time limit
+//       come
 //     fork while signals come        a fork that is interrupted begins anew, and may never end
 //     other families, raw sockets    the profile's `families`; raw sockets' bind checks less and in another order
 //     SOCK_PACKET                    the same
 //     connecting to 127.0.0.1, ::1   the host's, not the service's own
 //     asking for IP_FREEBIND         a UDP socket that is reached by the private IPv6 address keeps it
 //     multicast on no interface      refused as multicast, where the kernel would look at the interface first
-//     short addresses in connect     whether a UDP socket is bound before they are refused depends on whether some
-//       of UDP sockets               cgroup of the host has a program for connect (af_inet.c, inet_dgram_connect)
 //     link-local addresses of MPTCP  the kernel remembers the interface of a bind that failed, and the reference cannot
 //       and of ordinary users        put it back
 #ifndef FORCEBIND_TESTS_ORACLE_GENERATOR_H_

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// oracle: runs as many random sequences as are asked for, or those of files.
+// oracle_run: runs as many random sequences as are asked for, or those of files.
 //
-//   oracle [--program executor|executor_32] [--user] [--seed N] [--first N] [--count N] [--outcomes] [FILE...]
+//   oracle_run [--program executor|executor_32] [--user] [--seed N] [--first N] [--count N] [--outcomes] [FILE...]
 //
 // Prints each sequence that is not the same on both sides, with as few calls as can be; then one line with the counts.
 // The status is 1 if there was one. --user: forcebind and the service run as an ordinary user. A sequence is a function
@@ -60,7 +60,7 @@ Options Parse(int argc, char** argv) {
     } else if (word[0] != '-') {
       options.files.push_back(word);
     } else {
-      fprintf(stderr, "oracle: unknown option \"%s\"\n", word.c_str());
+      fprintf(stderr, "oracle_run: unknown option \"%s\"\n", word.c_str());
       exit(2);
     }
   }

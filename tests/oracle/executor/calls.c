@@ -155,10 +155,25 @@ static void Listen(const struct Line* line, struct Answer* answer) {
   SetResult(answer, is_reference ? ReferenceListen(line->door, fd, backlog) : RawListen(line->door, fd, backlog));
 }
 
+// A UDP socket that is connected to no address of its family is refused, but bound before that, unless some cgroup of
+// the host has a program for connect (net/ipv4/af_inet.c, inet_dgram_connect). Such calls are not made.
+static int DependsOnOthers(int fd, const struct Address* address) {
+  const int domain = IntOption(fd, SOL_SOCKET, SO_DOMAIN), family = ((const struct sockaddr*)address->data)->sa_family;
+  if ((domain != AF_INET && domain != AF_INET6) || IntOption(fd, SOL_SOCKET, SO_TYPE) != SOCK_DGRAM) return 0;
+  if (address->pointer != address->data || family == AF_UNSPEC) return 0;
+  const size_t shortest = domain == AF_INET ? sizeof(struct sockaddr_in) : offsetof(struct sockaddr_in6, sin6_scope_id);
+  return family != domain || address->length < (int)shortest;
+}
+
 static void Connect(const struct Line* line, struct Answer* answer) {
   struct Address address;
+  const int fd = Slot(Word(line, 1));
   ParseAddress(Word(line, 2), Word(line, 3), &address);
-  SetResult(answer, connect(Slot(Word(line, 1)), address.pointer, (socklen_t)address.length));
+  if (DependsOnOthers(fd, &address)) {
+    errno = EINVAL;
+    return SetResult(answer, -1);
+  }
+  SetResult(answer, connect(fd, address.pointer, (socklen_t)address.length));
 }
 
 static void Accept(const struct Line* line, struct Answer* answer) {
