@@ -15,12 +15,12 @@ namespace {
 
 constexpr size_t kCallsPerRound = 200;
 
-struct Row {
+struct Call {
   const char* operation;
   const char* title;
   double most;  // of the ratio to the plain call
 };
-constexpr Row kRows[] = {{"bind", "bind (cgroup wall)", 1.5},
+constexpr Call kCalls[] = {{"bind", "bind (cgroup wall)", 1.5},
                          {"dial", "connect to a public address (refused)", 1.1},
                          {"sendto", "sendto a public address (UDP)", 1.02}};
 
@@ -40,19 +40,19 @@ absl::Status WallRows(const Setting& setting, Report* report) {
   const std::string socket = (*supervisor)->socket();
   const Launcher launchers[] = {Plain(), Behind(socket, "forcebind, cgroup", {"--wall", "cgroup"}),
                                 Behind(socket, "forcebind, all walls", {"--require-wall", "cgroup"})};
-  for (const Row& row : kRows) {
+  for (const Call& call : kCalls) {
     std::vector<std::unique_ptr<Worker>> workers;
     std::vector<Contestant> contestants;
     for (const Launcher& launcher : launchers) {
-      auto worker = Worker::Start(launcher, row.operation, kCallsPerRound);
+      auto worker = Worker::Start(launcher, call.operation, kCallsPerRound);
       if (!worker.ok()) return worker.status();
       workers.push_back(*std::move(worker));
       contestants.push_back(AsContestant(launcher.name, *workers.back()));
     }
     auto series = TakeTurns(contestants, setting.rounds);
     if (!series.ok()) return series.status();
-    report->AddSeries(row.title, "µs", *series);
-    report->AddTarget(absl::StrCat(row.title, ": cgroup wall / plain"), Ratio(series->at(1), series->at(0)), row.most);
+    report->AddSeries(call.title, "µs", *series);
+    report->AddTarget(absl::StrCat(call.title, ": cgroup wall / plain"), Ratio(series->at(1), series->at(0)), call.most);
   }
   return absl::OkStatus();
 }
