@@ -49,7 +49,8 @@ WallRules WallRulesOf(const ServicePolicy& policy) {
                   .ipv4 = HasFamily(policy, AF_INET),
                   .ipv6 = HasFamily(policy, AF_INET6),
                   .loopback = policy.loopback,
-                  .host_loopback = Merged(policy.host_loopback)};
+                  .host_loopback = Merged(policy.host_loopback),
+                  .alone = !policy.walls.Allows(Wall::kNotify)};
   if (policy.allow.has_value()) rules.ports = BindablePorts(policy);
   return rules;
 }

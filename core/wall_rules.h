@@ -27,6 +27,8 @@ struct WallRules {
   bool ipv4 = true, ipv6 = true;
   Loopback loopback = Loopback::kOwnFirst;
   std::vector<PortRange> host_loopback;  // IsSortedApart()
+  // No other wall sees a bind, and sets IPV6_FREEBIND for it: the ULA has to be an address of the host.
+  bool alone = false;
 
   friend bool operator==(const WallRules&, const WallRules&) = default;
 };

@@ -89,8 +89,9 @@ Refusal CgroupWall::Enclose(const Request& request, int pidfd) {
   Refusal refusal = Furnish(directory, WallPolicy(scope_, request.addresses, request.rules));
   if (refusal.error == 0) refusal = MoveIn(directory, pid, pidfd, origin);
   if (refusal.error == 0) {
-    cgroups_[request.session] = {directory, request.addresses.v6};
-    if (request.addresses.v6) LendUla(*request.addresses.v6);
+    const std::optional<IpAddress> lent = request.rules.alone ? request.addresses.v6 : std::nullopt;
+    cgroups_[request.session] = {directory, lent};
+    if (lent) LendUla(*lent);
   } else if (RemoveCgroup(directory) != 0) {
     leftovers_.insert(directory);
   }

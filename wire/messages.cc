@@ -153,6 +153,7 @@ void Field(Io& io, Ref<Io, WallRules> rules) {
   io.Enum(rules.loopback, {Loopback::kOwnFirst, Loopback::kOwn, Loopback::kHost}, "loopback");
   io.List(rules.host_loopback, kMaxHostLoopback, "host-loopback", range);
   io.Check(IsSortedApart(rules.host_loopback), "host-loopback", "not in order");
+  io.Bool(rules.alone, "alone");
 }
 
 template <typename Io>

@@ -164,7 +164,9 @@ class CgroupWallTest : public SupervisorTest {
     process.Go();
     return process.Wait();
   }
-  static int Enclose(TestClient* client, const WallRules& rules, int pidfd, std::string* why) {
+  // As without any other wall.
+  static int Enclose(TestClient* client, WallRules rules, int pidfd, std::string* why) {
+    rules.alone = true;
     client->Send(wire::Enclose{.rules = rules}, pidfd);
     return client->ReceiveError(why);
   }
@@ -726,6 +728,17 @@ TEST_F(CgroupWallTest, TheUlaStandsOnLoopbackWhileASessionNeedsIt) {
   }
   Status();
   EXPECT_FALSE(bindable());
+}
+
+// The companion binds it by IPV6_FREEBIND, and whoever lists the addresses of lo does not find it there.
+TEST_F(CgroupWallTest, BesideAnotherWallTheUlaIsNoAddressOfLoopback) {
+  TestClient client = Connect();
+  ASSERT_TRUE(client.Hello(ServiceHello()).has_value());
+  Waiting process([] { return 0; });
+  std::string why;
+  client.Send(wire::Enclose{.rules = {}}, process.pidfd());
+  ASSERT_EQ(client.ReceiveError(&why), 0) << why;
+  EXPECT_EQ(BindOutcome(AF_INET6, SOCK_STREAM, absl::StrCat("[", kV6, "]:8080")), "EADDRNOTAVAIL");
 }
 
 TEST_F(CgroupWallTest, AThousandServicesLeaveNothingBehind) {

@@ -48,6 +48,13 @@ TEST(WallRules, APublicationOfAnyPortIsEveryPortOfItsProtocol) {
   EXPECT_THAT(TextsOf(*WallRulesOf(policy).ports), ElementsAre("tcp/1-65535", "udp/53"));
 }
 
+TEST(WallRules, WithoutNotifyTheWallIsAlone) {
+  ServicePolicy policy;
+  EXPECT_FALSE(WallRulesOf(policy).alone);
+  policy.walls.wanted = {{Wall::kCgroup}};
+  EXPECT_TRUE(WallRulesOf(policy).alone);
+}
+
 TEST(WallRules, RawSocketsComeWithPacketSockets) {
   ServicePolicy policy;
   policy.families = {AF_INET, AF_UNIX};

@@ -46,7 +46,8 @@ WallRules FullRules() {
           .ipv4 = false,
           .ipv6 = false,
           .loopback = Loopback::kHost,
-          .host_loopback = {{Protocol::kTcp, 5432, 5432}}};
+          .host_loopback = {{Protocol::kTcp, 5432, 5432}},
+          .alone = true};
 }
 
 std::vector<Message> EveryMessage() {
