@@ -424,7 +424,7 @@ Cases AbiCases() {
        .reason = "another process's ring, run by that one's thread",
        .attempt = {"uring-taken"},
        .escapes = places,
-       .open = kNotify,
+       .open = kNotify | kCgroup,
        .victim = Victim::kBystander,
        .bystander = "ring"},
   };
@@ -506,14 +506,14 @@ Cases DescriptorCases() {
        .reason = "pidfd_getfd from a process of the same user",
        .attempt = {"take-listener"},
        .escapes = places,
-       .open = kNotify,
+       .open = kNotify | kCgroup,
        .victim = Victim::kBystander,
        .bystander = "keep"},
       {.name = "BystanderTraced",
        .reason = "ptrace makes a process of the same user bind",
        .attempt = {"trace-victim"},
        .escapes = places,
-       .open = kNotify,
+       .open = kNotify | kCgroup,
        .code = Code::kOnly64Bit,
        .victim = Victim::kBystander,
        .bystander = "idle"},
@@ -547,7 +547,7 @@ Cases CompanionCases() {
        .reason = "it is not under the filter: it could bind anything",
        .attempt = {"trace-victim"},
        .escapes = places,
-       .open_for_root = kNotify,
+       .open_for_root = kNotify | kCgroup,
        .code = Code::kOnly64Bit,
        .victim = Victim::kCompanion},
       {.name = "CompanionRobbed",
@@ -576,14 +576,14 @@ Cases ProtocolCases() {
        .reason = "an own TCP could be made of it",
        .probe = {"s=socket inet raw 6"},
        .escapes = "raw 0.0.0.0",
-       .open = kEveryLevel,
+       .open = kNotify | kNotifyLandlock,
        .who = Who::kRoot},
       {.name = "Vsock", .reason = "a listener for other machines", .attempt = {"vsock-place"}, .escapes = "family 40"},
       {.name = "MptcpEndpoint",
        .reason = "the kernel opens a listener for who asks by netlink",
        .attempt = {"mptcp-endpoint"},
        .escapes = "tcp 192.0.2.7:8080",
-       .open = kEveryLevel,
+       .open = kNotify | kNotifyLandlock,
        .who = Who::kRoot},
   };
 }
@@ -640,6 +640,8 @@ const std::vector<Level>& Levels() {
   static const auto* levels = new std::vector<Level>{
       {"notify", {"--wall", "notify"}, kNotify},
       {"notify+landlock", {"--wall", "notify", "--wall", "landlock"}, kNotifyLandlock},
+      {"cgroup", {"--wall", "cgroup"}, kCgroup, true, false},
+      {"notify+landlock+cgroup", {"--wall", "notify", "--wall", "landlock", "--wall", "cgroup"}, kThreeWalls, true},
   };
   return *levels;
 }

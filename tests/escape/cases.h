@@ -18,8 +18,10 @@ struct Level {
   std::string name;
   std::vector<std::string> options;  // of `forcebind run`
   unsigned bit;                      // for EscapeCase::open
+  bool supervisor = false;           // it takes one
+  bool i386 = true;                  // programs of 32 bits have sockets there
 };
-inline constexpr unsigned kNotify = 1, kNotifyLandlock = 2;
+inline constexpr unsigned kNotify = 1, kNotifyLandlock = 2, kCgroup = 4, kThreeWalls = 8;
 inline constexpr unsigned kEveryLevel = ~0u;
 const std::vector<Level>& Levels();
 

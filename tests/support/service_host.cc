@@ -88,8 +88,8 @@ std::vector<std::string> Join(std::vector<std::string> front, const std::vector<
   return front;
 }
 
-std::vector<std::string> PrivateRun(const std::vector<std::string>& more_options) {
-  std::vector<std::string> words = {kForcebind, "run",       "--supervisor", "none",      "--name",
+std::vector<std::string> PrivateRun(const std::vector<std::string>& more_options, const std::string& supervisor) {
+  std::vector<std::string> words = {kForcebind, "run",       "--supervisor", supervisor,  "--name",
                                     "probe",    "--address", kPrivateV4,     "--address", kPrivateV6};
   return Join(Join(std::move(words), more_options), {"--"});
 }
