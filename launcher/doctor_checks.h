@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "core/walls.h"
 #include "launcher/doctor_facts.h"
 
 namespace forcebind {
@@ -26,6 +27,8 @@ struct DoctorCheck {
   std::string advice;   // what to do; empty where there is nothing to do
 };
 
+// Behind which walls a service stands here that says nothing of walls.
+std::vector<Wall> WallsHere(const DoctorFacts& facts);
 std::vector<DoctorCheck> RunChecks(const DoctorFacts& facts);
 std::vector<DoctorCheck> PublishChecks(const DoctorFacts& facts);
 

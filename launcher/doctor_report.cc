@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "core/open_ways.h"
 #include "launcher/json_document.h"
 #include "launcher/printable.h"
 
@@ -49,6 +51,31 @@ std::string Group(const Diagnosis& diagnosis, CheckGroup group, const char* head
   return out;
 }
 
+std::vector<std::string> Names(const std::vector<Wall>& walls) {
+  std::vector<std::string> names;
+  for (const Wall wall : walls) names.push_back(ToString(wall));
+  return names;
+}
+
+std::vector<OpenWayFacts> NotHeld(const Diagnosis& diagnosis) {
+  std::vector<OpenWayFacts> open;
+  for (const OpenWayFacts& way : OpenWays()) {
+    if (IsOpen(way, diagnosis.walls)) open.push_back(way);
+  }
+  return open;
+}
+
+std::string Walls(const Diagnosis& diagnosis) {
+  std::string out = absl::StrCat("walls (", absl::StrJoin(Names(diagnosis.walls), ", "), ")\n");
+  const size_t width = LongestName(diagnosis.checks);
+  for (const OpenWayFacts& way : NotHeld(diagnosis)) {
+    const std::string closed_by = absl::StrJoin(Names(way.closed_by), " or ");
+    absl::StrAppend(&out, Padded("open", 7), "  ", Padded(way.name, width), "  ", way.what,
+                    closed_by.empty() ? "" : "; closed by ", closed_by, "\n");
+  }
+  return out;
+}
+
 std::string Verdict(const Diagnosis& diagnosis) {
   const char* run = diagnosis.run_works ? "forcebind run works here" : "forcebind run does not work here";
   const char* publishing = diagnosis.publishing_works ? "publishing works"
@@ -66,6 +93,7 @@ const char* PublishingWord(const Diagnosis& diagnosis) {
 Diagnosis Diagnose(const DoctorFacts& facts) {
   const std::vector<DoctorCheck> run = RunChecks(facts), publish = PublishChecks(facts);
   Diagnosis diagnosis{.checks = run,
+                      .walls = WallsHere(facts),
                       .run_works = NothingMissing(run),
                       .publishing_works = facts.supervisor.answers,
                       .publishing_can = NothingMissing(publish)};
@@ -76,7 +104,7 @@ Diagnosis Diagnose(const DoctorFacts& facts) {
 std::string FormatDiagnosis(const Diagnosis& diagnosis) {
   return absl::StrCat(Group(diagnosis, CheckGroup::kRun, "private addresses (forcebind run)"), "\n",
                       Group(diagnosis, CheckGroup::kPublish, "publishing (forcebind-supervisor)"), "\n",
-                      Verdict(diagnosis), "\n");
+                      Walls(diagnosis), "\n", Verdict(diagnosis), "\n");
 }
 
 std::string DiagnosisAsJson(const Diagnosis& diagnosis) {
@@ -88,10 +116,16 @@ std::string DiagnosisAsJson(const Diagnosis& diagnosis) {
                       {"meaning", check.meaning},
                       {"advice", check.advice}});
   }
+  Json open = Json::array();
+  for (const OpenWayFacts& way : NotHeld(diagnosis)) {
+    open.push_back({{"name", way.name}, {"what", way.what}, {"closed_by", Names(way.closed_by)}});
+  }
   return WriteJson({{"run", diagnosis.run_works},
                     {"publishing", PublishingWord(diagnosis)},
                     {"verdict", Verdict(diagnosis)},
-                    {"checks", checks}});
+                    {"checks", checks},
+                    {"walls", Names(diagnosis.walls)},
+                    {"open", open}});
 }
 
 }  // namespace forcebind

@@ -14,6 +14,7 @@ namespace forcebind {
 
 struct Diagnosis {
   std::vector<DoctorCheck> checks;
+  std::vector<Wall> walls;        // WallsHere()
   bool run_works = false;         // `forcebind run` does
   bool publishing_works = false;  // a supervisor answers
   bool publishing_can = false;    // or one would, if it were started here
@@ -21,10 +22,11 @@ struct Diagnosis {
 
 Diagnosis Diagnose(const DoctorFacts& facts);
 
-// "ok|warn|missing  NAME  what it means; what to do" in two groups, then the verdict.
+// "ok|warn|missing  NAME  what it means; what to do" in two groups, then the walls and what they do not hold, as
+// "open  NAME  what it is; what would close it" (core/open_ways), and the verdict.
 std::string FormatDiagnosis(const Diagnosis& diagnosis);
 // {"run", "publishing": "works"|"possible"|"impossible", "verdict",
-//  "checks": [{"group", "level", "name", "meaning", "advice"}]}
+//  "checks": [{"group", "level", "name", "meaning", "advice"}], "walls": [NAME], "open": [{"name", "what", "closed_by"}]}
 std::string DiagnosisAsJson(const Diagnosis& diagnosis);
 
 }  // namespace forcebind

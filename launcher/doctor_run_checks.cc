@@ -139,8 +139,9 @@ DoctorCheck LowPorts(const DoctorFacts& facts) {
               "give them CAP_NET_BIND_SERVICE, or lower net.ipv4.ip_unprivileged_port_start");
 }
 
+constexpr int kAbiWithTcp = 4;
+
 DoctorCheck Landlock(const DoctorFacts& facts) {
-  constexpr int kAbiWithTcp = 4;
   if (facts.landlock_abi >= kAbiWithTcp) {
     return Ok("landlock", "a second wall: a service cannot bind TCP ports by any other way than forcebind's");
   }
@@ -181,6 +182,13 @@ DoctorCheck IoUring(const DoctorFacts& facts) {
 }
 
 }  // namespace
+
+std::vector<Wall> WallsHere(const DoctorFacts& facts) {
+  std::vector<Wall> walls = {Wall::kNotify};
+  if (facts.landlock_abi >= kAbiWithTcp) walls.push_back(Wall::kLandlock);
+  if (facts.supervisor.cgroup_wall) walls.push_back(Wall::kCgroup);
+  return walls;
+}
 
 std::vector<DoctorCheck> RunChecks(const DoctorFacts& facts) {
   std::vector<DoctorCheck> checks = {

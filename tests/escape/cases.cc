@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/escape/cases.h"
 
+#include <algorithm>
 #include <iterator>
+
+#include "absl/strings/str_join.h"
 
 namespace forcebind {
 namespace {
@@ -146,7 +149,7 @@ Cases AddressCases() {
        .reason = "a client's socket: left on the wildcard",
        .probe = {kUdp4, "bind s 0.0.0.0:0"},
        .escapes = "udp 0.0.0.0:",
-       .open = kEveryLevel},
+       .way = OpenWay::kUdpClient},
       {.name = "UdpPortZeroWithoutEgress",
        .reason = "egress = false forces it",
        .probe = {kUdp4, "bind s 0.0.0.0:0"},
@@ -156,22 +159,22 @@ Cases AddressCases() {
        .reason = "IP_LOCAL_PORT_RANGE chooses what port 0 gives",
        .probe = {kUdp4, "setsockopt s local_port_range -1673487296", "bind s 0.0.0.0:0"},
        .escapes = "udp 0.0.0.0:40000",
-       .open = kEveryLevel},
+       .way = OpenWay::kUdpClient},
       {.name = "UdpSend",
        .reason = "the kernel binds who sends",
        .probe = {kUdp4, "sendto s 192.0.2.100:9 x"},
        .escapes = "udp 0.0.0.0:",
-       .open = kEveryLevel},
+       .way = OpenWay::kUdpClient},
       {.name = "UdpSixSend",
        .reason = "the same for IPv6",
        .probe = {kUdp6, "sendto s [2001:db8::100]:9 x"},
        .escapes = "udp [::]:",
-       .open = kEveryLevel},
+       .way = OpenWay::kUdpClient},
       {.name = "UdpConnect",
        .reason = "and who connects",
        .probe = {kUdp4, "connect s 192.0.2.100:9"},
        .escapes = "udp 192.0.2.7:",
-       .open = kEveryLevel},
+       .way = OpenWay::kUdpClient},
   };
 }
 
@@ -410,21 +413,21 @@ Cases AbiCases() {
        .reason = "the profile lets it in",
        .attempt = {"uring-inherited"},
        .escapes = places,
-       .open = kNotify,
+       .way = OpenWay::kOutsideRing,
        .inherited = "ring",
        .profile = kInheritanceAllowed},
       {.name = "UringListenWithoutBind",
        .reason = "Landlock knows bind, not that listen binds",
        .attempt = {"uring-inherited", "listen"},
        .escapes = "tcp 0.0.0.0:",
-       .open = kEveryLevel,
+       .way = OpenWay::kOutsideRingListen,
        .inherited = "ring",
        .profile = kInheritanceAllowed},
       {.name = "UringTaken",
        .reason = "another process's ring, run by that one's thread",
        .attempt = {"uring-taken"},
        .escapes = places,
-       .open = kNotify | kCgroup,
+       .way = OpenWay::kOutsideProcess,
        .victim = Victim::kBystander,
        .bystander = "ring"},
   };
@@ -437,7 +440,7 @@ Cases DescriptorCases() {
        .reason = "passed from outside, it listens already",
        .attempt = {"listen-on-given", "listening"},
        .escapes = places,
-       .open = kEveryLevel,
+       .way = OpenWay::kGivenSocket,
        .bystander = "idle"},
       {.name = "GivenBound",
        .reason = "bound outside, listens inside",
@@ -448,7 +451,7 @@ Cases DescriptorCases() {
        .reason = "bound is all that it takes",
        .attempt = {"listen-on-given", "udp"},
        .escapes = "udp 0.0.0.0:8080",
-       .open = kEveryLevel,
+       .way = OpenWay::kGivenSocket,
        .bystander = "idle"},
       {.name = "GivenUnbound",
        .reason = "made outside",
@@ -482,7 +485,7 @@ Cases DescriptorCases() {
        .reason = "the profile lets it in",
        .attempt = {"listen-on-inherited"},
        .escapes = places,
-       .open = kEveryLevel,
+       .way = OpenWay::kGivenSocket,
        .inherited = "listening",
        .profile = kInheritanceAllowed},
       {.name = "InheritedBoundByLeave",
@@ -495,7 +498,7 @@ Cases DescriptorCases() {
        .reason = "the profile lets it in",
        .attempt = {"listen-on-inherited"},
        .escapes = "udp 0.0.0.0:8080",
-       .open = kEveryLevel,
+       .way = OpenWay::kGivenSocket,
        .inherited = "udp",
        .profile = kInheritanceAllowed},
       {.name = "PassedInside",
@@ -506,14 +509,14 @@ Cases DescriptorCases() {
        .reason = "pidfd_getfd from a process of the same user",
        .attempt = {"take-listener"},
        .escapes = places,
-       .open = kNotify | kCgroup,
+       .way = OpenWay::kOutsideProcess,
        .victim = Victim::kBystander,
        .bystander = "keep"},
       {.name = "BystanderTraced",
        .reason = "ptrace makes a process of the same user bind",
        .attempt = {"trace-victim"},
        .escapes = places,
-       .open = kNotify | kCgroup,
+       .way = OpenWay::kOutsideProcess,
        .code = Code::kOnly64Bit,
        .victim = Victim::kBystander,
        .bystander = "idle"},
@@ -547,14 +550,14 @@ Cases CompanionCases() {
        .reason = "it is not under the filter: it could bind anything",
        .attempt = {"trace-victim"},
        .escapes = places,
-       .open_for_root = kNotify | kCgroup,
+       .way = OpenWay::kCompanion,
        .code = Code::kOnly64Bit,
        .victim = Victim::kCompanion},
       {.name = "CompanionRobbed",
        .reason = "who has the notification descriptor answers his own calls",
        .attempt = {"take-from-victim"},
        .escapes = places,
-       .open_for_root = kNotify,
+       .way = OpenWay::kNotification,
        .victim = Victim::kCompanion,
        .bystander = "keep"},
   };
@@ -576,14 +579,14 @@ Cases ProtocolCases() {
        .reason = "an own TCP could be made of it",
        .probe = {"s=socket inet raw 6"},
        .escapes = "raw 0.0.0.0",
-       .open = kNotify | kNotifyLandlock,
+       .way = OpenWay::kRawSocket,
        .who = Who::kRoot},
       {.name = "Vsock", .reason = "a listener for other machines", .attempt = {"vsock-place"}, .escapes = "family 40"},
       {.name = "MptcpEndpoint",
        .reason = "the kernel opens a listener for who asks by netlink",
        .attempt = {"mptcp-endpoint"},
        .escapes = "tcp 192.0.2.7:8080",
-       .open = kNotify | kNotifyLandlock,
+       .way = OpenWay::kKernelListener,
        .who = Who::kRoot},
   };
 }
@@ -636,13 +639,19 @@ Cases RaceCases() {
 
 }  // namespace
 
+std::string Level::name() const {
+  std::vector<std::string> names;
+  for (const Wall wall : walls) names.push_back(ToString(wall));
+  return absl::StrJoin(names, "+");
+}
+
+bool Level::Has(Wall wall) const { return std::find(walls.begin(), walls.end(), wall) != walls.end(); }
+
 const std::vector<Level>& Levels() {
-  static const auto* levels = new std::vector<Level>{
-      {"notify", {"--wall", "notify"}, kNotify},
-      {"notify+landlock", {"--wall", "notify", "--wall", "landlock"}, kNotifyLandlock},
-      {"cgroup", {"--wall", "cgroup"}, kCgroup, true, false},
-      {"notify+landlock+cgroup", {"--wall", "notify", "--wall", "landlock", "--wall", "cgroup"}, kThreeWalls, true},
-  };
+  static const auto* levels = new std::vector<Level>{{{Wall::kNotify}},
+                                                     {{Wall::kNotify, Wall::kLandlock}},
+                                                     {{Wall::kCgroup}},
+                                                     {{Wall::kNotify, Wall::kLandlock, Wall::kCgroup}}};
   return *levels;
 }
 

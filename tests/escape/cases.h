@@ -2,27 +2,27 @@
 // cases: the corpus of ways around forcebind, each with the reason why it might be one.
 //
 // A case runs natively first, where it must leave a socket that is not on the private address: else it proves nothing.
-// Under forcebind it must leave none, unless docs/security.md says that this level does not hold it: then it must, so
-// that the document is changed when it no longer does.
+// Under forcebind it must leave none, unless it is a way that core/open_ways says is open at this level: then it must, so
+// that the table and docs/security.md are changed when it no longer does.
 #ifndef FORCEBIND_TESTS_ESCAPE_CASES_H_
 #define FORCEBIND_TESTS_ESCAPE_CASES_H_
 
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
+
+#include "core/open_ways.h"
+#include "core/walls.h"
 
 namespace forcebind {
 
 // A combination of walls.
 struct Level {
-  std::string name;
-  std::vector<std::string> options;  // of `forcebind run`
-  unsigned bit;                      // for EscapeCase::open
-  bool supervisor = false;           // it takes one
-  bool i386 = true;                  // programs of 32 bits have sockets there
+  std::vector<Wall> walls;
+  std::string name() const;  // "notify+landlock"
+  bool Has(Wall wall) const;
 };
-inline constexpr unsigned kNotify = 1, kNotifyLandlock = 2, kCgroup = 4, kThreeWalls = 8;
-inline constexpr unsigned kEveryLevel = ~0u;
 const std::vector<Level>& Levels();
 
 enum class Who { kEverybody, kRoot, kOrdinaryUser };
@@ -36,8 +36,7 @@ struct EscapeCase {
   std::vector<std::string> probe;    // a script of tests/support/probe/probe.h, or
   std::vector<std::string> attempt;  // the words of tests/escape/attempt/attempt.h
   std::string escapes;               // natively: the beginning of what the kernel says
-  unsigned open = 0;                 // the levels that do not hold it, as docs/security.md says
-  unsigned open_for_root = 0;        // those that hold it but for root
+  std::optional<OpenWay> way = {};   // which it is
   Who who = Who::kEverybody;
   Code code = Code::kAny;
   Victim victim = Victim::kNobody;  // natively: a bystander in the companion's place

@@ -73,7 +73,8 @@ Words CommandWords(const Setup& setup, const std::string& supervisor) {
   Words words;
   if (!escape.inherited.empty()) words = {"/mnt/bin/attempt", "outer", escape.inherited};
   if (setup.level != nullptr) {
-    Words options = setup.level->options;
+    Words options;
+    for (const Wall wall : setup.level->walls) options = Join(options, {"--wall", ToString(wall)});
     if (!escape.profile.empty()) options = Join(options, {"--profile", kProfile});
     words = Join(words, PrivateRun(options, supervisor));
   }
@@ -130,7 +131,7 @@ Outcome Run(const Setup& setup) {
     EXPECT_TRUE(bystander->ReadUntil("ready\n"));
   }
   std::unique_ptr<SupervisorProcess> supervisor;
-  if (setup.level != nullptr && setup.level->supervisor) {
+  if (setup.level != nullptr && setup.level->Has(Wall::kCgroup)) {
     supervisor = std::make_unique<SupervisorProcess>(host.network().bpffs(), kSupervisorConfig);
     EXPECT_EQ(supervisor->Start(), absl::OkStatus());
   }
@@ -146,7 +147,7 @@ Outcome Run(const Setup& setup) {
   Words seen;
   // What it would inherit is there before forcebind looks, whatever forcebind then says.
   const bool watched =
-      setup.level != nullptr && setup.escape.open == 0 && bystander == nullptr && setup.escape.inherited.empty();
+      setup.level != nullptr && !setup.escape.way.has_value() && bystander == nullptr && setup.escape.inherited.empty();
   outcome.held = watched ? WatchUntil("holding\n", child, host, &seen) : child.ReadUntil("holding\n");
   // What it holds itself is no escape. One that was made to do something is let live.
   if (bystander != nullptr && !setup.escape.bystander.empty() && setup.escape.attempt.front() != "trace-victim") {
@@ -161,7 +162,7 @@ Outcome Run(const Setup& setup) {
 }
 
 std::string Describe(const Setup& setup) {
-  return absl::StrCat(setup.escape.reason, "\n", setup.level != nullptr ? setup.level->name : "natively", ", ",
+  return absl::StrCat(setup.escape.reason, "\n", setup.level != nullptr ? setup.level->name() : "natively", ", ",
                       setup.root ? "root" : "ordinary user", ", program", setup.program.suffix);
 }
 
@@ -181,11 +182,11 @@ bool IsFor(const EscapeCase& escape, const Program& program, bool root) {
   return !escape.race && (escape.who != Who::kEverybody || root != program.is_32_bit);
 }
 
-// A supervisor takes its time to start. Unless a long run is wanted: dynamic programs, behind `cgroup` alone as root, behind
-// all walls as an ordinary user.
+// A supervisor takes its time to start. Unless a long run is wanted: dynamic programs, behind `cgroup` alone as root,
+// behind all walls as an ordinary user.
 bool IsFor(const EscapeCase& escape, const Level& level, const Program& program, bool root) {
-  if (!level.supervisor || WantedTries() != nullptr) return true;
-  return program.suffix[0] == '\0' && (escape.who != Who::kEverybody || root != level.i386);
+  if (!level.Has(Wall::kCgroup) || WantedTries() != nullptr) return true;
+  return program.suffix[0] == '\0' && (escape.who != Who::kEverybody || root != level.Has(Wall::kNotify));
 }
 
 // How often a race was tried.
@@ -200,18 +201,25 @@ long ExpectNativeEscape(const Setup& setup) {
   return outcome.tries;
 }
 
+// Behind `cgroup` alone, programs of 32 bits have no sockets at all.
+bool GetsOut(const Setup& setup) {
+  if (!setup.escape.way.has_value()) return false;
+  const OpenWayFacts& way = FactsOf(*setup.escape.way);
+  if (way.takes_root && !setup.root) return false;
+  if (setup.program.is_32_bit && !setup.level->Has(Wall::kNotify)) return false;
+  return IsOpen(way, setup.level->walls);
+}
+
 void ExpectAsDocumented(const Setup& setup) {
   const EscapeCase& escape = setup.escape;
   const Outcome outcome = Run(setup);
   SCOPED_TRACE(absl::StrCat(Describe(setup), "\n", outcome.said));
   EXPECT_EQ(outcome.held, escape.starts);
-  unsigned open = escape.open | (setup.root ? escape.open_for_root : 0);
-  if (setup.program.is_32_bit && !setup.level->i386) open = 0;
-  if ((open & setup.level->bit) == 0) {
+  if (!GetsOut(setup)) {
     EXPECT_THAT(outcome.escaped, IsEmpty());
   } else {
     EXPECT_THAT(outcome.escaped, Contains(StartsWith(escape.escapes)))
-        << "docs/security.md says that this level does not hold it; if it does now, say so there and in cases.cc";
+        << "core/open_ways says that this level does not hold it; if it does now, say so there and in docs/security.md";
   }
 }
 
@@ -228,6 +236,13 @@ TEST_P(Escape, IsHeldWhereDocumented) {
         ExpectAsDocumented({escape, &level, program, root, std::max(tries, ForcedTries())});
       }
     }
+  }
+}
+
+TEST(EscapeCorpus, HasACaseForEachWayThatIsOpen) {
+  for (const OpenWayFacts& way : OpenWays()) {
+    const auto is_that = [&](const EscapeCase& escape) { return escape.way == way.way; };
+    EXPECT_TRUE(std::any_of(EscapeCases().begin(), EscapeCases().end(), is_that)) << way.name;
   }
 }
 

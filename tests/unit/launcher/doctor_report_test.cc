@@ -15,6 +15,7 @@ namespace {
 using ::testing::ContainsRegex;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 TEST(DoctorReport, SaysInTheLastLineThatAllWorks) {
   const Diagnosis diagnosis = Diagnose(EverythingWorks());
@@ -57,6 +58,19 @@ TEST(DoctorReport, WarningsDecideNothing) {
   facts.ula.reset();
   facts.bpffs = false;
   EXPECT_THAT(FormatDiagnosis(Diagnose(facts)), EndsWith("\nforcebind run works here; publishing works\n"));
+}
+
+TEST(DoctorReport, SaysWhatTheWallsHereDoNotHold) {
+  DoctorFacts facts = EverythingWorks();
+  facts.landlock_abi = 0;
+  facts.supervisor.cgroup_wall = true;
+  const std::string said = FormatDiagnosis(Diagnose(facts));
+  EXPECT_THAT(said, HasSubstr("\nwalls (notify, cgroup)\nopen     udp-client "));
+  EXPECT_THAT(said, ContainsRegex("\nopen     outside-process .*; closed by landlock\n"));
+  EXPECT_THAT(said, Not(HasSubstr("outside-ring  ")));
+  const auto json = nlohmann::json::parse(DiagnosisAsJson(Diagnose(facts)));
+  EXPECT_EQ(json["walls"], nlohmann::json::array({"notify", "cgroup"}));
+  EXPECT_EQ(json["open"][0]["name"], "udp-client");
 }
 
 TEST(DoctorReport, JsonHasTheSame) {

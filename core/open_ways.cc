@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/open_ways.h"
+
+#include <algorithm>
+
+namespace forcebind {
+
+const std::vector<OpenWayFacts>& OpenWays() {
+  static const auto* ways = new std::vector<OpenWayFacts>{
+      {OpenWay::kUdpClient,
+       "udp-client",
+       "a UDP socket that sends or connects without bind, or binds the wildcard with port 0, where egress is allowed: "
+       "its port hears everybody",
+       false,
+       {}},
+      {OpenWay::kGivenSocket,
+       "given-socket",
+       "a socket that is bound or listens already, passed in from outside, or inherited where the profile allows it",
+       false,
+       {}},
+      {OpenWay::kOutsideProcess,
+       "outside-process",
+       "a process of the same user outside, made to act by ptrace, or robbed of a socket or a ring by pidfd_getfd",
+       false,
+       {Wall::kLandlock}},
+      {OpenWay::kOutsideRing,
+       "outside-ring",
+       "bind by an io_uring ring that was made outside",
+       false,
+       {Wall::kLandlock, Wall::kCgroup}},
+      {OpenWay::kOutsideRingListen,
+       "ring-listen",
+       "listen without bind by an io_uring ring that was made outside",
+       false,
+       {}},
+      {OpenWay::kRawSocket, "raw-socket", "raw IP sockets, with CAP_NET_RAW", true, {Wall::kCgroup}},
+      {OpenWay::kKernelListener,
+       "kernel-listener",
+       "a listener that the kernel opens by itself: an MPTCP endpoint with a port, with CAP_NET_ADMIN",
+       true,
+       {Wall::kCgroup}},
+      {OpenWay::kCompanion, "companion", "ptrace of the companion, by root", true, {Wall::kLandlock}},
+      {OpenWay::kNotification,
+       "notification",
+       "calls answered with the companion's descriptor, taken by root",
+       true,
+       {Wall::kLandlock, Wall::kCgroup}},
+  };
+  return *ways;
+}
+
+const OpenWayFacts& FactsOf(OpenWay way) { return OpenWays().at(static_cast<size_t>(way)); }
+
+bool IsOpen(const OpenWayFacts& way, absl::Span<const Wall> walls) {
+  return std::find_first_of(walls.begin(), walls.end(), way.closed_by.begin(), way.closed_by.end()) == walls.end();
+}
+
+}  // namespace forcebind
