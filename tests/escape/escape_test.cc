@@ -17,6 +17,7 @@
 #include "tests/escape/cases.h"
 #include "tests/escape/verdict.h"
 #include "tests/support/child_process.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/service_host.h"
 #include "tests/support/supervisor_process.h"
 
@@ -182,10 +183,11 @@ bool IsFor(const EscapeCase& escape, const Program& program, bool root) {
   return !escape.race && (escape.who != Who::kEverybody || root != program.is_32_bit);
 }
 
-// A supervisor takes its time to start. Unless a long run is wanted: dynamic programs, behind `cgroup` alone as root,
-// behind all walls as an ordinary user.
+// A supervisor takes its time to start. Unless a long run is wanted: without sanitizers only, dynamic programs, behind
+// `cgroup` alone as root, behind all walls as an ordinary user.
 bool IsFor(const EscapeCase& escape, const Level& level, const Program& program, bool root) {
   if (!level.Has(Wall::kCgroup) || WantedTries() != nullptr) return true;
+  if (kSanitized) return false;
   return program.suffix[0] == '\0' && (escape.who != Who::kEverybody || root != level.Has(Wall::kNotify));
 }
 

@@ -20,6 +20,7 @@
 #include "sys/small_file.h"
 #include "sys/unix_channel.h"
 #include "tests/netns/supervisor_fixture.h"
+#include "tests/support/sanitized.h"
 
 namespace forcebind {
 namespace {
@@ -27,12 +28,6 @@ namespace {
 using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::HasSubstr;
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSanitized = true;
-#else
-constexpr bool kSanitized = false;
-#endif
 
 TEST_F(SupervisorTest, APublishedListenerIsLiveWhenTheAnswerComes) {
   TestClient web = Connect();
