@@ -127,25 +127,35 @@ static __always_inline bool fb_has_port(const struct fb_wall_range *ranges, __u3
 	return false;
 }
 
-static __always_inline bool fb_may_bind_port(const struct fb_wall_policy *policy, __u32 protocol, __u16 port)
+/*
+ * The searches are functions of their own to the verifier, who otherwise walks them again for every path that leads
+ * there. These have to be global, and then know nothing of what they are called with.
+ */
+__noinline int fb_search_ports(const struct fb_wall_policy *policy, __u32 protocol, __u32 port)
 {
 	bool udp = fb_is_udp(protocol);
 
-	if (port == 0 || (policy->flags & FB_WALL_ANY_PORT))
-		return true;
-	return fb_has_port(policy->ports, FB_WALL_MAX_PORTS, udp ? policy->tcp_ports : 0,
-			   udp ? policy->udp_ports : policy->tcp_ports, port);
+	return policy && fb_has_port(policy->ports, FB_WALL_MAX_PORTS, udp ? policy->tcp_ports : 0,
+				     udp ? policy->udp_ports : policy->tcp_ports, port);
+}
+
+__noinline int fb_search_host_ports(const struct fb_wall_policy *policy, __u32 protocol, __u32 port)
+{
+	bool udp = fb_is_udp(protocol);
+
+	return policy && fb_has_port(policy->host_ports, FB_WALL_MAX_HOST_PORTS, udp ? policy->host_tcp_ports : 0,
+				     udp ? policy->host_udp_ports : policy->host_tcp_ports, port);
+}
+
+static __always_inline bool fb_may_bind_port(const struct fb_wall_policy *policy, __u32 protocol, __u16 port)
+{
+	return port == 0 || (policy->flags & FB_WALL_ANY_PORT) || fb_search_ports(policy, protocol, port);
 }
 
 /* Is a loopback destination with this port the host's, whatever the service has there itself? */
 static __always_inline bool fb_is_hosts_port(const struct fb_wall_policy *policy, __u32 protocol, __u16 port)
 {
-	bool udp = fb_is_udp(protocol);
-
-	if (policy->loopback == FB_WALL_HOST)
-		return true;
-	return fb_has_port(policy->host_ports, FB_WALL_MAX_HOST_PORTS, udp ? policy->host_tcp_ports : 0,
-			   udp ? policy->host_udp_ports : policy->host_tcp_ports, port);
+	return policy->loopback == FB_WALL_HOST || fb_search_host_ports(policy, protocol, port);
 }
 
 #endif /* FORCEBIND_BPF_WALL_POLICY_H_ */
