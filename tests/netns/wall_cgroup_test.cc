@@ -1,201 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // The `cgroup` wall: what a process behind it can bind, reach and make by itself, without a companion, seccomp or
 // forcebind run.
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
-#include <sys/time.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <functional>
-#include <optional>
 
 #include "sys/cgroup.h"
 #include "sys/errno_status.h"
-#include "sys/netns.h"
 #include "sys/unix_channel.h"
-#include "tests/netns/supervisor_fixture.h"
+#include "tests/netns/wall_fixture.h"
 
 namespace forcebind {
 namespace {
 
 using ::testing::HasSubstr;
-
-constexpr char kV4[] = "127.84.3.1";
-constexpr char kV6[] = "fd77:1f2a:90c1::3:1";
-
-wire::Hello ServiceHello(const std::string& name = "web") {
-  wire::Hello hello = HelloOf(name);
-  hello.addresses = {*IpAddress::Parse(kV4), *IpAddress::Parse(kV6)};
-  return hello;
-}
-
-// A child that waits until it is told to go on, and then does what it was made for.
-class Waiting {
- public:
-  explicit Waiting(const std::function<int()>& body) {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) abort();
-    pid_ = fork();
-    if (pid_ == 0) {
-      close(ends[1]);
-      char byte;
-      _exit(read(ends[0], &byte, 1) == 1 ? body() : 99);
-    }
-    close(ends[0]);
-    go_.reset(ends[1]);
-    pidfd_.reset(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
-  }
-  ~Waiting() {
-    if (pid_ > 0) {
-      kill(pid_, SIGKILL);
-      waitpid(pid_, nullptr, 0);
-    }
-  }
-  Waiting(const Waiting&) = delete;
-  Waiting& operator=(const Waiting&) = delete;
-
-  pid_t pid() const { return pid_; }
-  int pidfd() const { return pidfd_.get(); }
-  void Go() { EXPECT_EQ(write(go_.get(), "", 1), 1); }
-  int Wait() {
-    int status = 0;
-    waitpid(pid_, &status, 0);
-    pid_ = -1;
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-  }
-
- private:
-  pid_t pid_ = -1;
-  UniqueFd go_, pidfd_;
-};
-
-// ---- what a process does by itself; results are errno values
-
-UniqueFd Open(int domain, int type, int protocol = 0) {
-  UniqueFd fd(socket(domain, type | SOCK_CLOEXEC, protocol));
-  const timeval limit = {.tv_sec = 5, .tv_usec = 0};
-  setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-  setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-  return fd;
-}
-
-struct Name {
-  sockaddr_storage storage{};
-  socklen_t size = sizeof(storage);
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-  sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
-};
-
-Name NameOf(const std::string& text) {
-  const Endpoint endpoint = E(text);
-  Name name;
-  if (endpoint.address.is_v4()) {
-    auto* in = reinterpret_cast<sockaddr_in*>(&name.storage);
-    in->sin_family = AF_INET;
-    in->sin_port = htons(endpoint.port);
-    memcpy(&in->sin_addr, endpoint.address.bytes().data(), 4);
-    name.size = sizeof(*in);
-  } else {
-    auto* in = reinterpret_cast<sockaddr_in6*>(&name.storage);
-    in->sin6_family = AF_INET6;
-    in->sin6_port = htons(endpoint.port);
-    memcpy(&in->sin6_addr, endpoint.address.bytes().data(), 16);
-    name.size = sizeof(*in);
-  }
-  return name;
-}
-
-std::string Text(const Name& name) {
-  char address[INET6_ADDRSTRLEN];
-  const auto* in = reinterpret_cast<const sockaddr_in*>(&name.storage);
-  const auto* in6 = reinterpret_cast<const sockaddr_in6*>(&name.storage);
-  const bool v4 = name.storage.ss_family == AF_INET;
-  inet_ntop(name.storage.ss_family, v4 ? static_cast<const void*>(&in->sin_addr) : &in6->sin6_addr, address,
-            sizeof(address));
-  return absl::StrCat(v4 ? "" : "[", address, v4 ? "" : "]", ":", ntohs(v4 ? in->sin_port : in6->sin6_port));
-}
-
-std::string LocalName(int fd) {
-  Name name;
-  return getsockname(fd, name.get(), &name.size) == 0 ? Text(name) : ErrnoName(errno);
-}
-
-int Bind(int fd, const std::string& to) {
-  const Name name = NameOf(to);
-  return bind(fd, name.get(), name.size) == 0 ? 0 : errno;
-}
-
-int Dial(int fd, const std::string& to) {
-  const Name name = NameOf(to);
-  return connect(fd, name.get(), name.size) == 0 ? 0 : errno;
-}
-
-// The name that a socket has after this bind, or the errno's.
-std::string BindOutcome(int domain, int type, const std::string& to, bool v6only = false) {
-  const UniqueFd fd = Open(domain, type);
-  const int value = v6only;
-  if (domain == AF_INET6) setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &value, sizeof(value));
-  const int error = Bind(fd.get(), to);
-  return error == 0 ? LocalName(fd.get()) : ErrnoName(error);
-}
-
-class CgroupWallTest : public SupervisorTest {
- protected:
-  // What `body` returns, 0 if all is well, in a process behind the wall.
-  int Enclosed(const WallRules& rules, const std::function<int()>& body) {
-    TestClient client = Connect();
-    EXPECT_TRUE(client.Hello(ServiceHello()).has_value());
-    Waiting process(body);
-    std::string why;
-    EXPECT_EQ(Enclose(&client, rules, process.pidfd(), &why), 0) << why;
-    process.Go();
-    return process.Wait();
-  }
-  // As without any other wall.
-  static int Enclose(TestClient* client, WallRules rules, int pidfd, std::string* why) {
-    rules.alone = true;
-    client->Send(wire::Enclose{.rules = rules}, pidfd);
-    return client->ReceiveError(why);
-  }
-  // Fails with both values if what `outcome` says behind the wall is not `expected`.
-  void ExpectEnclosed(const WallRules& rules, const std::function<std::string()>& outcome,
-                      const std::string& expected) {
-    int ends[2];
-    ASSERT_EQ(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
-    const UniqueFd here(ends[0]), there(ends[1]);
-    EXPECT_EQ(Enclosed(rules,
-                       [&] {
-                         const std::string text = outcome();
-                         return write(there.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) ? 0
-                                                                                                                  : 98;
-                       }),
-              0);
-    char text[256];
-    const ssize_t size = read(here.get(), text, sizeof(text));
-    EXPECT_EQ(std::string(text, static_cast<size_t>(std::max<ssize_t>(size, 0))), expected);
-  }
-  std::vector<std::string> Cgroups() const {
-    std::vector<std::string> found;
-    const std::string name = absl::StrCat("/forcebind-web-", *OwnNetnsCookie(), "-");
-    ForEachCgroup({network_->cgroup_root(), "/"}, [&](const std::string& directory) {
-      if (directory.find(name) != std::string::npos) found.push_back(directory);
-    });
-    return found;
-  }
-};
 
 // ---- bind
 
@@ -361,26 +187,6 @@ TEST_F(CgroupWallTest, WhoeverBindsASocketOfTheServiceIsForced) {
 
 // ---- loopback and sources
 
-// A listener, or a bound UDP socket, of nobody's in particular.
-UniqueFd HostSocket(const std::string& at, int type) {
-  const Endpoint endpoint = E(at);
-  UniqueFd fd = Bound(DomainOf(endpoint), type, 0, endpoint);
-  EXPECT_TRUE(fd.valid()) << at;
-  if (type == SOCK_STREAM) listen(fd.get(), 16);
-  return fd;
-}
-
-// Whom a TCP connection to `to` reaches and from where: "127.0.0.1:8080 from 127.0.0.1".
-std::string ConnectOutcome(int domain, const std::string& to) {
-  const UniqueFd fd = Open(domain, SOCK_STREAM);
-  const int error = Dial(fd.get(), to);
-  if (error != 0) return ErrnoName(error);
-  Name peer;
-  getpeername(fd.get(), peer.get(), &peer.size);
-  const std::string own = LocalName(fd.get());
-  return absl::StrCat(Text(peer), " from ", own.substr(0, own.rfind(':')));
-}
-
 // The same with a listener of the service's own, on what it asked for.
 std::string ConnectToOwn(int domain, const std::string& listen_on, const std::string& to) {
   const UniqueFd listener = Open(domain, SOCK_STREAM);
@@ -451,20 +257,6 @@ TEST_F(CgroupWallTest, ThePublicIsReachedFromAPublicAddress) {
   const UniqueFd server = network_->OnClient([] { return HostSocket("192.0.2.100:80", SOCK_STREAM); });
   ExpectEnclosed(
       {}, [] { return ConnectOutcome(AF_INET, "192.0.2.100:80"); }, "192.0.2.100:80 from 192.0.2.7");
-}
-
-// What a datagram to `to` looks like where it arrives: "from 127.84.3.1".
-std::string SenderSeenBy(int receiver) {
-  Name from;
-  char byte;
-  if (recvfrom(receiver, &byte, 1, 0, from.get(), &from.size) != 1) return ErrnoName(errno);
-  const std::string name = Text(from);
-  return absl::StrCat("from ", name.substr(0, name.rfind(':')));
-}
-
-int SendTo(int fd, const std::string& to) {
-  const Name name = NameOf(to);
-  return sendto(fd, "x", 1, 0, name.get(), name.size) == 1 ? 0 : errno;
 }
 
 // A datagram of the service to itself.
