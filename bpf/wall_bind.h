@@ -18,6 +18,7 @@
 #define FORCEBIND_BPF_WALL_BIND_H_
 
 #include "wall_policy.h"
+#include "wall_report.h"
 
 static __always_inline bool fb_is_group4(__be32 address)
 {
@@ -54,6 +55,7 @@ int fb_wall_bind4(struct bpf_sock_addr *ctx)
 	__u32 protocol = ctx->protocol;
 	__u16 port = bpf_ntohs(ctx->user_port);
 
+	fb_note_asked4(ctx, policy);
 	if (bpf_get_netns_cookie(ctx) != policy->netns_cookie)
 		return fb_wall_refuse(FB_EADDRNOTAVAIL);
 	if (!requested && fb_is_client(policy, protocol, port))
@@ -133,6 +135,7 @@ int fb_wall_bind6(struct bpf_sock_addr *ctx)
 	__u16 port = bpf_ntohs(ctx->user_port);
 	bool wildcard = fb_is_unset6(requested), mapped = fb_is_mapped(requested);
 
+	fb_note_asked(ctx, policy, requested);
 	if (bpf_get_netns_cookie(ctx) != policy->netns_cookie)
 		return fb_wall_refuse(FB_EADDRNOTAVAIL);
 	if ((wildcard || (mapped && !requested[3])) && fb_is_client(policy, ctx->protocol, port))

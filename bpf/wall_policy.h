@@ -22,6 +22,7 @@
 #define FB_EPROTONOSUPPORT 93
 #define FB_EAFNOSUPPORT 97
 #define FB_EADDRNOTAVAIL 99
+#define FB_ECONNREFUSED 111
 
 #define FB_IPPROTO_MPTCP 262
 
@@ -83,6 +84,12 @@ static __always_inline bool fb_is_loopback6(const __be32 *address)
 static __always_inline bool fb_is_same6(const __be32 *a, const __be32 *b)
 {
 	return !((a[0] ^ b[0]) | (a[1] ^ b[1]) | (a[2] ^ b[2]) | (a[3] ^ b[3]));
+}
+
+/* Half of an IPv6 address as one number, to be compared. */
+static __always_inline __u64 fb_pair(const __be32 *words)
+{
+	return (__u64)words[0] << 32 | words[1];
 }
 
 static __always_inline bool fb_has_private6(const struct fb_wall_policy *policy)

@@ -10,12 +10,16 @@
  * connect() binds the socket to it, without a port, and a bound one stays as it is. A send names it as the source. With
  * egress = false that holds for every destination of UDP.
  *
+ * OTHERS  Where the profile has a list of services, what goes to any other private address gets ECONNREFUSED, as if
+ * nobody was there. Published ports on public addresses are not private, and so not its concern.
+ *
  * Tested by tests/netns/wall_cgroup_test.cc.
  */
 #ifndef FORCEBIND_BPF_WALL_SEND_H_
 #define FORCEBIND_BPF_WALL_SEND_H_
 
 #include "wall_policy.h"
+#include "wall_report.h"
 
 /* A socket on exactly the private IPv4 address, whatever its family. */
 static __always_inline bool fb_is_on_private4(const struct fb_wall_policy *policy, struct bpf_sock *sk)
@@ -104,6 +108,63 @@ static __always_inline bool fb_is_confined(struct bpf_sock_addr *ctx, const stru
 	return fb_is_udp(ctx->protocol) && !(policy->flags & FB_WALL_EGRESS);
 }
 
+static __always_inline bool fb_is_for(const struct fb_wall_target *target, __u32 protocol, __u16 port)
+{
+	if (!target->protocol)
+		return true;
+	return (target->protocol == IPPROTO_UDP) == fb_is_udp(protocol) && fb_in_range(&target->ports, port);
+}
+
+/*
+ * Is there a service at the address that may be reached on the port? A function of its own, as in wall_policy.h.
+ * REQUIRES: not 0.0.0.0 or ::, which who has none has.
+ */
+__noinline int fb_is_target4(__be32 address, __u32 protocol, __u32 port)
+{
+	const struct fb_wall_policy *policy = fb_wall_policy();
+	__u32 i;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < FB_WALL_MAX_TARGETS && i < policy->target_count; i++) {
+		if (policy->targets[i].address4 == address && fb_is_for(&policy->targets[i], protocol, port))
+			return 1;
+	}
+	return 0;
+}
+
+__noinline int fb_is_target6(__u64 high, __u64 low, __u32 protocol, __u32 port)
+{
+	const struct fb_wall_policy *policy = fb_wall_policy();
+	const struct fb_wall_target *target;
+	__u32 i;
+
+#pragma clang loop unroll(disable)
+	for (i = 0; i < FB_WALL_MAX_TARGETS && i < policy->target_count; i++) {
+		target = &policy->targets[i];
+		if (fb_pair(target->address6) == high && fb_pair(target->address6 + 2) == low &&
+		    fb_is_for(target, protocol, port))
+			return 1;
+	}
+	return 0;
+}
+
+static __always_inline bool fb_may_reach4(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy,
+					  __be32 address)
+{
+	if (!(policy->flags & FB_WALL_LIMITED) || !fb_is_private4(policy, address) || address == policy->private4)
+		return true;
+	return fb_is_target4(address, ctx->protocol, bpf_ntohs(ctx->user_port));
+}
+
+static __always_inline bool fb_may_reach6(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy,
+					  const __be32 *address)
+{
+	if (!(policy->flags & FB_WALL_LIMITED) || !fb_is_private6(policy, address) ||
+	    fb_is_same6(address, policy->private6))
+		return true;
+	return fb_is_target6(fb_pair(address), fb_pair(address + 2), ctx->protocol, bpf_ntohs(ctx->user_port));
+}
+
 /* What is bound already keeps what it has: the bind fails. */
 static __always_inline void fb_leave_from4(struct bpf_sock_addr *ctx, __be32 source)
 {
@@ -147,10 +208,13 @@ int fb_wall_connect4(struct bpf_sock_addr *ctx)
 
 	if (!fb_is_served(ctx, policy))
 		return 1;
+	fb_note_peer(ctx, policy, policy->private4 && destination == policy->private4);
 	if (fb_is_own_name4(destination) && fb_means_own4(ctx, policy)) {
 		destination = policy->private4;
 		ctx->user_ip4 = destination;
 	}
+	if (!fb_may_reach4(ctx, policy, destination))
+		return fb_wall_refuse(FB_ECONNREFUSED);
 	if (!fb_is_private4(policy, destination) && !fb_is_confined(ctx, policy))
 		return 1;
 	if (ctx->family == AF_INET6)
@@ -160,15 +224,18 @@ int fb_wall_connect4(struct bpf_sock_addr *ctx)
 	return 1;
 }
 
-static __always_inline void fb_connect_mapped(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy,
-					      __be32 destination)
+static __always_inline int fb_connect_mapped(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy,
+					     __be32 destination)
 {
 	if (fb_is_own_name4(destination) && fb_means_own4(ctx, policy)) {
 		destination = policy->private4;
 		ctx->user_ip6[3] = destination;
 	}
+	if (!fb_may_reach4(ctx, policy, destination))
+		return fb_wall_refuse(FB_ECONNREFUSED);
 	if (fb_is_private4(policy, destination) || fb_is_confined(ctx, policy))
 		fb_leave_from_mapped(ctx, policy->private4);
+	return 1;
 }
 
 SEC("cgroup/connect6")
@@ -179,10 +246,9 @@ int fb_wall_connect6(struct bpf_sock_addr *ctx)
 
 	if (!fb_is_served(ctx, policy))
 		return 1;
-	if (fb_is_mapped(destination)) {
-		fb_connect_mapped(ctx, policy, destination[3]);
-		return 1;
-	}
+	fb_note_peer(ctx, policy, fb_is_own6(policy, destination));
+	if (fb_is_mapped(destination))
+		return fb_connect_mapped(ctx, policy, destination[3]);
 	if ((fb_is_unset6(destination) || fb_is_loopback6(destination)) && fb_means_own6(ctx, policy)) {
 		__builtin_memcpy(destination, policy->private6, sizeof(destination));
 		ctx->user_ip6[0] = destination[0];
@@ -190,6 +256,8 @@ int fb_wall_connect6(struct bpf_sock_addr *ctx)
 		ctx->user_ip6[2] = destination[2];
 		ctx->user_ip6[3] = destination[3];
 	}
+	if (!fb_may_reach6(ctx, policy, destination))
+		return fb_wall_refuse(FB_ECONNREFUSED);
 	if (fb_is_private6(policy, destination) || fb_is_confined(ctx, policy))
 		fb_leave_from6(ctx, policy->private6);
 	return 1;
@@ -208,6 +276,8 @@ int fb_wall_sendmsg4(struct bpf_sock_addr *ctx)
 		destination = policy->private4;
 		ctx->user_ip4 = destination;
 	}
+	if (!fb_may_reach4(ctx, policy, destination))
+		return fb_wall_refuse(FB_ECONNREFUSED);
 	if (!policy->private4)
 		return 1;
 	if (fb_is_confined(ctx, policy) || (ctx->msg_src_ip4 == 0 && fb_is_private4(policy, destination)))
@@ -226,7 +296,7 @@ int fb_wall_sendmsg6(struct bpf_sock_addr *ctx)
 	const struct fb_wall_policy *policy = fb_wall_policy();
 	__be32 destination[4] = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]};
 
-	if (!fb_is_served(ctx, policy) || !fb_has_private6(policy))
+	if (!fb_is_served(ctx, policy))
 		return 1;
 	if ((fb_is_unset6(destination) || fb_is_loopback6(destination)) && fb_means_own6(ctx, policy)) {
 		__builtin_memcpy(destination, policy->private6, sizeof(destination));
@@ -235,6 +305,10 @@ int fb_wall_sendmsg6(struct bpf_sock_addr *ctx)
 		ctx->user_ip6[2] = destination[2];
 		ctx->user_ip6[3] = destination[3];
 	}
+	if (!fb_may_reach6(ctx, policy, destination))
+		return fb_wall_refuse(FB_ECONNREFUSED);
+	if (!fb_has_private6(policy))
+		return 1;
 	if (!fb_is_confined(ctx, policy) && (fb_has_source6(ctx) || !fb_is_private6(policy, destination)))
 		return 1;
 	ctx->msg_src_ip6[0] = policy->private6[0];

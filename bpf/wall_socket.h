@@ -7,6 +7,9 @@
  * something (SMC), and is refused as if the kernel did not have it; raw sockets are refused as to who lacks
  * CAP_NET_RAW, unless the profile allows AF_PACKET: who may write packets needs no socket's address.
  *
+ * UDP-Lite is refused where the profile limits whom the service may reach: its connect() meets no program (it has no
+ * pre_connect, net/ipv4/udplite.c).
+ *
  * Options  IP_TRANSPARENT, IPV6_TRANSPARENT: EPERM. With them a socket is given the packets that a TPROXY rule of the
  *          host leads to its port, whatever address they are for.
  *          IP_LOCAL_PORT_RANGE: EPERM where the profile limits ports: a range of one port is a port, and port 0 is not
@@ -19,6 +22,7 @@
 #define FORCEBIND_BPF_WALL_SOCKET_H_
 
 #include "wall_policy.h"
+#include "wall_report.h"
 
 #define SOCK_STREAM 1
 #define SOCK_DGRAM 2
@@ -50,6 +54,8 @@ int fb_wall_create(struct bpf_sock *ctx)
 		return fb_wall_refuse(FB_EAFNOSUPPORT);
 	if (ctx->type == SOCK_RAW)
 		return policy->flags & FB_WALL_RAW ? 1 : fb_wall_refuse(FB_EPERM);
+	if (ctx->protocol == IPPROTO_UDPLITE && (policy->flags & FB_WALL_LIMITED))
+		return fb_wall_refuse(FB_EPROTONOSUPPORT);
 	return fb_is_known(ctx->type, ctx->protocol) ? 1 : fb_wall_refuse(FB_EPROTONOSUPPORT);
 }
 
@@ -67,8 +73,16 @@ static __always_inline bool fb_may_set(const struct fb_wall_policy *policy, int 
 SEC("cgroup/setsockopt")
 int fb_wall_setsockopt(struct bpf_sockopt *ctx)
 {
-	if (!fb_may_set(fb_wall_policy(), ctx->level, ctx->optname))
+	const struct fb_wall_policy *policy = fb_wall_policy();
+
+	if (!fb_may_set(policy, ctx->level, ctx->optname))
 		return fb_wall_refuse(FB_EPERM);
+	if (ctx->level == FB_WALL_OPTION_LEVEL && ctx->optname == FB_WALL_REQUESTED &&
+	    (policy->flags & FB_WALL_REPORT)) {
+		fb_note_option(ctx);
+		ctx->optlen = -1; /* the kernel is not asked */
+		return 1;
+	}
 	/* The kernel reads the caller's value itself: without this, one longer than a page would be refused (EFAULT).
 	 */
 	ctx->optlen = 0;

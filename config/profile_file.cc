@@ -55,6 +55,8 @@ class ProfileReader {
   absl::Status ReadAllowed(const TomlNode& node);
   absl::Status ReadHostLoopback(const TomlNode& node);
   absl::Status ReadLoopback(const TomlNode& node);
+  absl::Status ReadConnectTarget(const TomlNode& node);
+  absl::Status ReadReport(const TomlNode& node);
   absl::Status AddRange(const TomlNode& node, std::vector<PortRange>* ranges);
   absl::Status ReadFamily(const TomlNode& node);
   absl::Status ReadUnix(const TomlNode& node);
@@ -104,6 +106,12 @@ absl::StatusOr<ServicePolicy> ProfileReader::Read(const std::string& text) {
           {"multicast", [&](const TomlNode& node) { return reader_.Read(node, &policy_.multicast); }},
           {"loopback", [&](const TomlNode& node) { return ReadLoopback(node); }},
           {"host-loopback", each(&ProfileReader::ReadHostLoopback)},
+          {"connect",
+           [&](const TomlNode& node) {
+             policy_.connect.emplace();
+             return each(&ProfileReader::ReadConnectTarget)(node);
+           }},
+          {"report", [&](const TomlNode& node) { return ReadReport(node); }},
           {"wall",
            [&](const TomlNode& node) {
              policy_.walls.wanted.emplace();
@@ -216,6 +224,28 @@ absl::Status ProfileReader::ReadLoopback(const TomlNode& node) {
     return absl::OkStatus();
   }
   return reader_.Error(node, "must be \"own-first\", \"own\" or \"host\"");
+}
+
+absl::Status ProfileReader::ReadConnectTarget(const TomlNode& node) {
+  ConnectTarget target;
+  if (absl::Status status = ReadParsed(reader_, node, &target); !status.ok()) return status;
+  std::vector<ConnectTarget>& targets = *policy_.connect;
+  if (std::find(targets.begin(), targets.end(), target) != targets.end()) {
+    return reader_.Error(node, absl::StrCat("\"", target.ToString(), "\" is here twice"));
+  }
+  if (targets.size() == kMaxConnectTargets) {
+    return reader_.Error(node, absl::StrCat("more than ", kMaxConnectTargets, " services"));
+  }
+  targets.push_back(target);
+  return absl::OkStatus();
+}
+
+absl::Status ProfileReader::ReadReport(const TomlNode& node) {
+  std::string word;
+  if (absl::Status status = reader_.Read(node, &word); !status.ok()) return status;
+  if (word != "actual" && word != "requested") return reader_.Error(node, "must be \"actual\" or \"requested\"");
+  policy_.report_requested = word == "requested";
+  return absl::OkStatus();
 }
 
 absl::Status ProfileReader::AddRange(const TomlNode& node, std::vector<PortRange>* ranges) {

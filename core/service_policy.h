@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "core/connect_target.h"
 #include "core/endpoint.h"
 #include "core/route.h"
 #include "core/walls.h"
@@ -86,6 +87,10 @@ struct ServicePolicy {
   Loopback loopback = Loopback::kOwnFirst;
   // Ports of 127.0.0.1 and ::1 that are the host's whatever `loopback` says.
   std::vector<PortRange> host_loopback;
+  // The other services whose private addresses may be reached; absent = all, empty = none.
+  std::optional<std::vector<ConnectTarget>> connect;
+  // getsockname(), getpeername() and accept() say what was asked for, not the private address.
+  bool report_requested = false;
   // AF_* numbers that socket() may be called with.
   std::vector<int> families;
   WallChoice walls;

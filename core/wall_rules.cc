@@ -50,7 +50,9 @@ WallRules WallRulesOf(const ServicePolicy& policy) {
                   .ipv6 = HasFamily(policy, AF_INET6),
                   .loopback = policy.loopback,
                   .host_loopback = Merged(policy.host_loopback),
-                  .alone = !policy.walls.Allows(Wall::kNotify)};
+                  .alone = !policy.walls.Allows(Wall::kNotify),
+                  .connect = policy.connect,
+                  .report_requested = policy.report_requested};
   if (policy.allow.has_value()) rules.ports = BindablePorts(policy);
   return rules;
 }

@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/connect_target.h"
 #include "core/endpoint.h"
 #include "core/service_policy.h"
 
@@ -29,11 +30,18 @@ struct WallRules {
   std::vector<PortRange> host_loopback;  // IsSortedApart()
   // No other wall sees a bind, and sets IPV6_FREEBIND for it: the ULA has to be an address of the host.
   bool alone = false;
+  // The other services whose private addresses may be reached. Absent: all.
+  std::optional<std::vector<ConnectTarget>> connect;
+  bool report_requested = false;
 
   friend bool operator==(const WallRules&, const WallRules&) = default;
 };
 
 WallRules WallRulesOf(const ServicePolicy& policy);
+
+// A socket option of the `cgroup` wall's own, by which the companion says what a socket's bind asked for, as 16 bytes
+// in network order, IPv4-mapped for an IPv4 socket. Without the wall the kernel does not know it (ENOPROTOOPT).
+inline constexpr int kWallOptionLevel = 0x4642, kRequestedOption = 1;
 
 // Sorted by protocol and port, no two with a port in common or side by side.
 std::vector<PortRange> Merged(std::vector<PortRange> ranges);

@@ -64,6 +64,11 @@ std::string AllowText(const ServicePolicy& policy) {
   return absl::StrCat("allow = ", List(ToStrings(*policy.allow)), "\n");
 }
 
+std::string ConnectText(const ServicePolicy& policy) {
+  if (!policy.connect) return "# connect: every service\n";
+  return absl::StrCat("connect = ", List(ToStrings(*policy.connect)), "\n");
+}
+
 std::string FamiliesText(const ServicePolicy& policy) {
   std::vector<std::string> names;
   for (const int family : policy.families) names.push_back(FamilyName(family));
@@ -100,7 +105,9 @@ std::string FormatProfile(const ServicePolicy& policy, const PrivateAddresses& a
                       "\n",                                                    //
                       "multicast = ", Word(policy.multicast), "\n",            //
                       "loopback = ", Quoted(ToString(policy.loopback)), "\n",  //
-                      "host-loopback = ", List(ToStrings(policy.host_loopback)), "\n", WallsText(policy.walls),
+                      "host-loopback = ", List(ToStrings(policy.host_loopback)), "\n", ConnectText(policy),
+                      "report = ", Quoted(policy.report_requested ? "requested" : "actual"), "\n",
+                      WallsText(policy.walls),
                       "inherited-sockets = ", Quoted(policy.inherited_sockets ? "allow" : "refuse"), "\n");
 }
 

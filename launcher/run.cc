@@ -25,6 +25,7 @@
 #include "sys/errno_status.h"
 #include "sys/landlock.h"
 #include "sys/netns.h"
+#include "sys/pidfd.h"
 
 namespace forcebind {
 namespace {
@@ -47,19 +48,31 @@ struct Plan {
   uint64_t netns_cookie;
 };
 
+// Some of what a profile says takes the wall. `service`: a pidfd, of whose standard error it is said.
+void WarnOfMissingWall(const ServicePolicy& policy, const std::string& why, int service, ServiceLog& log) {
+  if (!policy.connect && !policy.report_requested) return;
+  log.Write(LogLevel::kWarning, ProcessOfPidfd(service),
+            absl::StrCat("`", policy.connect ? "connect" : "report", "` has no effect without the wall \"cgroup\" (",
+                         why, "): require-wall = \"cgroup\" keeps a service from starting like this"));
+}
+
 // Puts the service behind the `cgroup` wall, if it is to be had. FAILED_PRECONDITION: it is not, and the service wants
 // it.
 absl::Status RaiseCgroupWall(const Plan& plan, int service, ServiceLog& log) {
   const ServicePolicy& policy = plan.setup.policy;
   SupervisorLink* link = plan.setup.link.get();
-  std::string why;
-  if (link == nullptr || !policy.walls.Allows(Wall::kCgroup)) return absl::OkStatus();
-  if (link->Enclose(WallRulesOf(policy), service, &why) == 0) return absl::OkStatus();
+  std::string why = "it takes the supervisor";
+  if (!policy.walls.Allows(Wall::kCgroup)) {
+    WarnOfMissingWall(policy, "it is not chosen", service, log);
+    return absl::OkStatus();
+  }
+  if (link != nullptr && link->Enclose(WallRulesOf(policy), service, &why) == 0) return absl::OkStatus();
   if (policy.walls.Insists(Wall::kCgroup)) {
     return absl::FailedPreconditionError(
         absl::StrCat("\"", policy.name, "\" wants the wall \"cgroup\", which is not to be had: ", why));
   }
-  log.Write(LogLevel::kInfo, 0, absl::StrCat("without the wall \"cgroup\": ", why));
+  if (link != nullptr) log.Write(LogLevel::kInfo, 0, absl::StrCat("without the wall \"cgroup\": ", why));
+  WarnOfMissingWall(policy, why, service, log);
   return absl::OkStatus();
 }
 

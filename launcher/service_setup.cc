@@ -170,7 +170,8 @@ absl::StatusOr<ServiceSetup> SetUpService(const RunOptions& options) {
                       .pid = getpid(),
                       .addresses = own.addresses,
                       .publish = own.publish,
-                      .walls = NamesOf(setup.walls)};
+                      .walls = NamesOf(setup.walls),
+                      .connect_limited = own.connect.has_value()};
     setup.link = std::make_unique<SupervisorLink>(supervisor.path, hello);
     absl::StatusOr<wire::Welcome> welcome = setup.link->Connect();
     const bool refused = absl::IsPermissionDenied(welcome.status());

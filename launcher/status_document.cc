@@ -35,6 +35,7 @@ StatusService ToService(const Json& json) {
                         .pid = JsonNumber(json, "pid"),
                         .attached = JsonFlag(json, "attached", true),
                         .addresses = JsonTexts(json, "private"),
+                        .connect = JsonText(json, "connect"),
                         .listeners = {}};
   for (const Json& listener : JsonObjects(json, "listeners")) service.listeners.push_back(ToListener(listener));
   std::stable_sort(service.listeners.begin(), service.listeners.end(),

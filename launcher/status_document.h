@@ -31,6 +31,7 @@ struct StatusService {
   int64_t pid = 0;
   bool attached = true;  // its companion is connected to the supervisor
   std::vector<std::string> addresses;
+  std::string connect;  // "open", "enforced", "not enforced"; empty: not known
   std::vector<StatusListener> listeners;
 };
 

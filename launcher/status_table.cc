@@ -37,6 +37,19 @@ std::string Headline(const StatusDocument& status) {
   return absl::StrCat(services, ", backend ", status.backend.empty() ? "unknown" : Printable(status.backend), "\n");
 }
 
+// What is to be known of a service besides its listeners.
+std::string Remarks(const StatusService& service) {
+  const std::string name = Printable(service.name);
+  std::string out;
+  if (!service.attached)
+    absl::StrAppend(&out, name, ": its companion has not come back since the supervisor started\n");
+  if (service.connect == "enforced") absl::StrAppend(&out, name, ": its connect list is enforced by the cgroup wall\n");
+  if (service.connect == "not enforced") {
+    absl::StrAppend(&out, name, ": its connect list is not enforced, since it has no cgroup wall\n");
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string FormatStatus(const StatusDocument& status, size_t width) {
@@ -55,10 +68,7 @@ std::string FormatStatus(const StatusDocument& status, size_t width) {
     for (const StatusListener& listener : service.listeners) table.rows.push_back(ListenerRow(service, listener));
   }
   absl::StrAppend(&out, "\n", FormatTable(table, width));
-  for (const StatusService& service : status.services) {
-    if (service.attached) continue;
-    absl::StrAppend(&out, Printable(service.name), ": its companion has not come back since the supervisor started\n");
-  }
+  for (const StatusService& service : status.services) absl::StrAppend(&out, Remarks(service));
   return out;
 }
 

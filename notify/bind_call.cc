@@ -7,10 +7,12 @@
 #include <sys/random.h>
 #include <sys/un.h>
 
+#include <array>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "core/overloaded.h"
+#include "core/wall_rules.h"
 #include "notify/bind_private.h"
 #include "notify/call_handler.h"
 #include "notify/host_facts.h"
@@ -75,6 +77,7 @@ CallHandler::Outcome CallHandler::BindRewritten(const Subject& subject, const So
   }
   const int error = BindPort(subject, ToSockAddr(rewrite.target));
   if (!udp) NotePinned(subject, error);
+  if (error == 0) TellWall(subject, rewrite.requested.address);
   if (error != 0) {
     if (error == EADDRNOTAVAIL) {
       return Refuse(subject, error,
@@ -99,6 +102,13 @@ CallHandler::Outcome CallHandler::BindRewritten(const Subject& subject, const So
     return Refuse(subject, refused, why);
   }
   return {0, Verdict::kRewritten};
+}
+
+// Without the wall nobody is there to listen, and nothing is translated.
+void CallHandler::TellWall(const Subject& subject, const IpAddress& requested) {
+  if (!policy_.report_requested) return;
+  const std::array<uint8_t, 16> bytes = requested.Mapped().bytes();
+  setsockopt(subject.socket.get(), kWallOptionLevel, kRequestedOption, bytes.data(), bytes.size());
 }
 
 void CallHandler::LendFreebind(const Subject& subject, const SocketFacts& facts, const Endpoint& requested) {

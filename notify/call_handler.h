@@ -125,6 +125,8 @@ class CallHandler {
   Outcome Refuse(const Subject& subject, int error, const std::string& reason);
   void Remember(const Subject& subject, const SocketFacts& facts, const Endpoint& requested);
   const KnownSocket* Recall(const Subject& subject) const;
+  // For `report`: what the socket's bind asked for.
+  void TellWall(const Subject& subject, const IpAddress& requested);
   bool KernelBinds() const;  // FilterOptions::kernel_binds
   bool ListensPrivately(int fd) const;
 

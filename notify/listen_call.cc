@@ -40,6 +40,7 @@ int CallHandler::PinPrivateAddress(const Subject& subject, const SocketFacts& fa
     // EINVAL: it has an address already; or not, see pinned_sockets.h.
     const int error = BindPrivate(subject.socket.get(), ToSockAddr(*target));
     NotePinned(subject, error);
+    if (error == 0) TellWall(subject, subject.domain == AF_INET ? IpAddress() : IpAddress::V6({}));
     if (error != 0 && error != EINVAL) return error;
   }
   return LocalName(subject.socket.get(), name);

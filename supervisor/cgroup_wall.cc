@@ -50,10 +50,10 @@ Refusal NotMade(const std::string& directory, int error) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<CgroupWall>> CgroupWall::Create(const WallScope& scope) {
+absl::StatusOr<std::unique_ptr<CgroupWall>> CgroupWall::Create(const WallScope& scope, AddressesOfName addresses_of) {
   absl::StatusOr<CgroupMount> mount = FindCgroupMount();
   if (!mount.ok()) return mount.status();
-  std::unique_ptr<CgroupWall> created(new CgroupWall(scope, *std::move(mount)));
+  std::unique_ptr<CgroupWall> created(new CgroupWall(scope, *std::move(mount), std::move(addresses_of)));
   if (absl::Status status = created->Load(); !status.ok()) return status;
   return created;
 }
@@ -63,7 +63,7 @@ absl::Status CgroupWall::Load() {
   const Skeleton skeleton(wall__open(), &wall__destroy);
   if (skeleton == nullptr) return words.LoadError(errno);
   if (const int error = wall__load(skeleton.get()); error != 0) return words.LoadError(-error);
-  policies_ = Copy(bpf_map__fd(skeleton->maps.wall_policies));
+  policies_ = PolicyStorage(Copy(bpf_map__fd(skeleton->maps.wall_policies)));
   bpf_program* program;
   bpf_object__for_each_program(program, skeleton->obj) {
     programs_.emplace_back(bpf_program__expected_attach_type(program), Copy(bpf_program__fd(program)));
@@ -86,32 +86,47 @@ Refusal CgroupWall::Enclose(const Request& request, int pidfd) {
   if (origin.empty()) return {ENOENT, absl::StrCat("the cgroup of process ", pid, " is not below ", mount_.path)};
   const std::string directory = absl::StrCat(UndelegatedCgroup(mount_, origin), "/", NameOf(request, pid));
   if (const int error = MakeCgroup(directory); error != 0) return NotMade(directory, error);
-  Refusal refusal = Furnish(directory, WallPolicy(scope_, request.addresses, request.rules));
+  fb_wall_policy policy = WallPolicy(scope_, request.addresses, request.rules);
+  ResolveTargets(addresses_of_, &policy);
+  policy.cgroup_id = CgroupId(directory);
+  Refusal refusal = Furnish(directory, request.rules, policy);
   if (refusal.error == 0) refusal = MoveIn(directory, pid, pidfd, origin);
   if (refusal.error == 0) {
     const std::optional<IpAddress> lent = request.rules.alone ? request.addresses.v6 : std::nullopt;
     cgroups_[request.session] = {directory, lent};
+    if (request.rules.connect) limited_[directory] = {policies_, policy};
     if (lent) LendUla(*lent);
-  } else if (RemoveCgroup(directory) != 0) {
+  } else if (!Remove(directory)) {
     leftovers_.insert(directory);
   }
   return refusal;
 }
 
+bool CgroupWall::Attaches(uint32_t type, const WallRules& rules) const {
+  switch (type) {
+    case BPF_CGROUP_INET4_GETSOCKNAME:
+    case BPF_CGROUP_INET6_GETSOCKNAME:
+    case BPF_CGROUP_INET4_GETPEERNAME:
+    case BPF_CGROUP_INET6_GETPEERNAME:
+      return rules.report_requested;
+    default:
+      return true;
+  }
+}
+
 // The storage is made by the first attachment.
-Refusal CgroupWall::Furnish(const std::string& directory, const fb_wall_policy& policy) const {
+Refusal CgroupWall::Furnish(const std::string& directory, const WallRules& rules, const fb_wall_policy& policy) const {
   const UniqueFd cgroup(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  struct stat info;
-  if (!cgroup.valid() || fstat(cgroup.get(), &info) != 0) return NotMade(directory, errno);
+  if (!cgroup.valid()) return NotMade(directory, errno);
   for (const auto& [type, program] : programs_) {
+    if (!Attaches(type, rules)) continue;
     if (bpf_prog_attach(program.get(), cgroup.get(), static_cast<bpf_attach_type>(type), BPF_F_ALLOW_MULTI) == 0)
       continue;
     const int error = errno;
     return {error, absl::StrCat("attach a program to the cgroup ", directory, ": ", ErrnoName(error))};
   }
-  const uint64_t id = info.st_ino;  // kernfs gives out one number for both
-  if (bpf_map_update_elem(policies_.get(), &id, &policy, BPF_EXIST) == 0) return {};
-  const int error = errno;
+  const int error = policies_.Write(directory, policy);
+  if (error == 0) return {};
   return {error, absl::StrCat("write the policy of the cgroup ", directory, ": ", ErrnoName(error))};
 }
 
@@ -130,7 +145,7 @@ void CgroupWall::End(uint64_t session) {
   const auto found = cgroups_.find(session);
   if (found == cgroups_.end()) return;
   const Enclosed& enclosed = found->second;
-  if (RemoveCgroup(enclosed.directory) != 0) leftovers_.insert(enclosed.directory);
+  if (!Remove(enclosed.directory)) leftovers_.insert(enclosed.directory);
   if (enclosed.ula) TakeUlaBack(*enclosed.ula);
   cgroups_.erase(found);
 }
@@ -161,11 +176,34 @@ void CgroupWall::RemoveEmpty(uint64_t netns_cookie) {
 void CgroupWall::FindLeftovers() {
   leftovers_.merge(CgroupsOf(mount_, scope_.netns_cookie));
   Sweep();
+  for (const std::string& directory : leftovers_) Adopt(directory);
+}
+
+void CgroupWall::Adopt(const std::string& directory) {
+  Limited limited{PolicyStorage::Of(directory), {}};
+  if (!limited.storage.valid() || limited.storage.Read(directory, &limited.policy) != 0) return;
+  if ((limited.policy.flags & FB_WALL_LIMITED) != 0) limited_[directory] = std::move(limited);
 }
 
 void CgroupWall::Sweep() {
-  for (auto it = leftovers_.begin(); it != leftovers_.end();)
-    it = RemoveCgroup(*it) == 0 ? leftovers_.erase(it) : std::next(it);
+  for (auto it = leftovers_.begin(); it != leftovers_.end();) it = Remove(*it) ? leftovers_.erase(it) : std::next(it);
+}
+
+// False: there are processes in it.
+bool CgroupWall::Remove(const std::string& directory) {
+  if (RemoveCgroup(directory) != 0) return false;
+  limited_.erase(directory);
+  return true;
+}
+
+absl::Status CgroupWall::Readdress() {
+  absl::Status status;
+  for (auto& [directory, limited] : limited_) {
+    if (!ResolveTargets(addresses_of_, &limited.policy)) continue;
+    const int error = limited.storage.Write(directory, limited.policy);
+    if (error != 0) status.Update(ErrnoStatus(error, absl::StrCat("write the policy of the cgroup ", directory)));
+  }
+  return status;
 }
 
 }  // namespace forcebind

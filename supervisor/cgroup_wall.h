@@ -13,6 +13,9 @@
 //   see it there (dnsmasq with --interface=lo).
 //   A cgroup is removed when its session has ended and no process is left in it; until then it is tried again and
 //   again. Cgroups of a supervisor before this one are known by their names, which hold the network namespace's cookie.
+//   A profile's `connect` list is of names, and the policy holds addresses: whenever a name's addresses change the
+//   policies are written anew. The names are in the policy, too, so that a supervisor that was started later does it
+//   for the cgroups that it found: their policies are found by the programs that are attached to them.
 // TRUST    The pidfd is the kernel's word for which process is meant. That process must be the peer's own.
 // LIMITS   One cgroup per session.
 // THREADS  Thread-compatible.
@@ -34,6 +37,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "supervisor/address_book.h"
+#include "supervisor/policy_storage.h"
 #include "supervisor/wall_policy.h"
 #include "sys/cgroup.h"
 #include "sys/unique_fd.h"
@@ -43,7 +47,7 @@ namespace forcebind {
 class CgroupWall {
  public:
   // Loads the programs. UNAVAILABLE, PERMISSION_DENIED: this host cannot have the wall, and why.
-  static absl::StatusOr<std::unique_ptr<CgroupWall>> Create(const WallScope& scope);
+  static absl::StatusOr<std::unique_ptr<CgroupWall>> Create(const WallScope& scope, AddressesOfName addresses_of);
 
   struct Request {
     uint64_t session = 0;
@@ -64,19 +68,26 @@ class CgroupWall {
   void FindLeftovers();
   // Removes those that are empty by now.
   void Sweep();
+  // Names have got, changed or lost addresses. An error: a service goes by the old ones.
+  absl::Status Readdress();
 
  private:
-  CgroupWall(const WallScope& scope, CgroupMount mount) : scope_(scope), mount_(std::move(mount)) {}
+  CgroupWall(const WallScope& scope, CgroupMount mount, AddressesOfName addresses_of)
+      : scope_(scope), mount_(std::move(mount)), addresses_of_(std::move(addresses_of)) {}
   absl::Status Load();
+  bool Attaches(uint32_t type, const WallRules& rules) const;
   void LendUla(const IpAddress& ula);
   void TakeUlaBack(const IpAddress& ula);
   std::string NameOf(const Request& request, pid_t pid) const;
-  Refusal Furnish(const std::string& directory, const fb_wall_policy& policy) const;
+  Refusal Furnish(const std::string& directory, const WallRules& rules, const fb_wall_policy& policy) const;
+  void Adopt(const std::string& directory);
+  bool Remove(const std::string& directory);
   Refusal MoveIn(const std::string& directory, pid_t pid, int pidfd, const std::string& origin) const;
 
   const WallScope scope_;
   const CgroupMount mount_;
-  UniqueFd policies_;                                    // the map
+  const AddressesOfName addresses_of_;
+  PolicyStorage policies_;
   std::vector<std::pair<uint32_t, UniqueFd>> programs_;  // with their attach types
   struct Enclosed {
     std::string directory;
@@ -85,6 +96,12 @@ class CgroupWall {
   std::map<uint64_t, Enclosed> cgroups_;  // of sessions
   std::map<IpAddress, size_t> lent_;      // what this supervisor has put on lo, for how many sessions
   std::set<std::string> leftovers_;       // of ended sessions
+  // Those with a `connect` list, by directory, with what their policies hold.
+  struct Limited {
+    PolicyStorage storage;
+    fb_wall_policy policy;
+  };
+  std::map<std::string, Limited> limited_;
 };
 
 }  // namespace forcebind

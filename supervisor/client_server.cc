@@ -210,6 +210,7 @@ void ClientServer::HandleHello(ClientId id, const wire::Hello& hello) {
   Registry::Admission admission =
       registry_.Admit(PeerOf(client.credentials), IdentifyProcess(client.credentials.pid), hello);
   DropSessions(admission.ended);
+  wall_.admitted();
   if (admission.refusal.error != 0) return Reply(id, admission.refusal);
   client.session = admission.session;
   Send(id, admission.welcome);

@@ -51,6 +51,7 @@ class ClientServer {
   struct Wall {
     std::function<Refusal(Registry::SessionId, const PeerCredentials&, const WallRules&, int pidfd)> enclose;
     std::function<void(Registry::SessionId)> end;
+    std::function<void()> admitted;  // somebody has been, or not: names may have got other addresses
   };
   struct Documents {
     std::function<std::string()> status;

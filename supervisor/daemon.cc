@@ -68,6 +68,7 @@ absl::Status Daemon::Start(const Prefix& ula) {
                                          *opened_.backend, *opened_.state, *book_);
   OpenWall({.netns_cookie = *cookie, .pool = config_.pool, .ula = usable});
   status = RestoreState();
+  ReaddressWall();
   if (status.ok()) status = StartTimer();
   if (status.ok()) status = loop_->Add(signals_.get(), EPOLLIN, [this](uint32_t) { loop_->Stop(); });
   if (status.ok()) status = OpenSockets();
@@ -81,7 +82,10 @@ absl::Status Daemon::RestoreState() {
 
 // A host that cannot have the wall can have all the rest.
 void Daemon::OpenWall(const WallScope& scope) {
-  auto wall = CgroupWall::Create(scope);
+  auto wall = CgroupWall::Create(scope, [this](const std::string& name) {
+    const auto known = book_->entries().find(name);
+    return known != book_->entries().end() ? known->second.addresses : PrivateAddresses();
+  });
   if (!wall.ok()) {
     no_wall_ = std::string(wall.status().message());
     return log_(absl::StrCat("no cgroup wall: ", no_wall_));
@@ -96,7 +100,16 @@ ClientServer::Wall Daemon::WallForClients() {
           .end =
               [this](Registry::SessionId session) {
                 if (wall_ != nullptr) wall_->End(session);
-              }};
+              },
+          .admitted = [this] { ReaddressWall(); }};
+}
+
+// Before the newcomer hears of his addresses: nobody may reach him there as the name that had them before.
+void Daemon::ReaddressWall() {
+  if (wall_ == nullptr || book_->changes() == walled_changes_) return;
+  walled_changes_ = book_->changes();
+  absl::Status written = wall_->Readdress();
+  if (!written.ok()) log_(std::string(written.message()));
 }
 
 Refusal Daemon::Enclose(Registry::SessionId session, const PeerCredentials& peer, const WallRules& rules, int pidfd) {

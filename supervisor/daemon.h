@@ -41,6 +41,7 @@ class Daemon {
   absl::Status RestoreState();
   void OpenWall(const WallScope& scope);
   ClientServer::Wall WallForClients();
+  void ReaddressWall();
   Refusal Enclose(Registry::SessionId session, const PeerCredentials& peer, const WallRules& rules, int pidfd);
   absl::Status OpenSockets();
   absl::Status OpenStatusSocket();
@@ -66,6 +67,7 @@ class Daemon {
   std::unique_ptr<StatusHttp> http_;
   std::vector<UniqueFd> watched_;  // pidfds of detached companions
   uint64_t saved_changes_ = 0;
+  uint64_t walled_changes_ = UINT64_MAX;  // of the book, that the wall has followed; none yet
   uint64_t ticks_ = 0;
 };
 

@@ -61,7 +61,8 @@ Registry::Admission Registry::Admit(const Peer& peer, const ProcessId& companion
                   .companion = companion,
                   .service_pid = hello.pid,
                   .publish = hello.publish,
-                  .walls = hello.walls};
+                  .walls = hello.walls,
+                  .connect_limited = hello.connect_limited};
   if (detached.has_value()) session.listeners = sessions_.at(*detached).listeners;
   admission.session = detached.value_or(next_session_);
   if (!detached.has_value()) ++next_session_;

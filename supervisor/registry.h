@@ -122,6 +122,7 @@ class Registry {
     bool attached = false;
     PrivateAddresses addresses;
     std::vector<std::string> walls;
+    std::optional<bool> connect_limited;  // it has a `connect` list; absent: not known
     std::vector<ListenerView> listeners;
     GroupCounters counters;  // groups that are gone included
   };
@@ -148,6 +149,7 @@ class Registry {
     int32_t service_pid = 0;
     std::vector<Publication> publish;
     std::vector<std::string> walls;
+    std::optional<bool> connect_limited;  // a detached session's is not known
     std::optional<PublishedGroup> claim;  // until its next word
     std::set<uint64_t> listeners;         // cookies
     // Sockets that it has only spoken of, by cookie.

@@ -71,6 +71,7 @@ std::vector<Registry::ServiceView> Registry::Services() const {
       view.uid = session.peer.uid;
       view.attached = session.attached;
       view.walls = session.walls;
+      view.connect_limited = session.connect_limited;
       for (uint64_t cookie : session.listeners) AddView(name, listeners_.at(cookie), &view.listeners);
       for (const auto& [cookie, entry] : session.opened) {
         if (entry.listed) AddView(name, EntryOf(id, entry.said), &view.listeners);

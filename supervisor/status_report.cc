@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "supervisor/status_report.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -32,16 +33,23 @@ Json ToJson(const Registry::ListenerView& listener) {
               {"sockets", listener.sockets}};
 }
 
+// What becomes of the profile's `connect` list, which takes the `cgroup` wall.
+Json ConnectWord(const Registry::ServiceView& service) {
+  if (!service.connect_limited) return {};
+  if (!*service.connect_limited) return "open";
+  return std::find(service.walls.begin(), service.walls.end(), "cgroup") != service.walls.end() ? "enforced"
+                                                                                                : "not enforced";
+}
+
 Json ToJson(const Registry::ServiceView& service) {
   Json addresses = Json::array(), listeners = Json::array();
   for (const auto& address : {service.addresses.v4, service.addresses.v6}) {
     if (address.has_value()) addresses.push_back(address->ToString());
   }
   for (const Registry::ListenerView& listener : service.listeners) listeners.push_back(ToJson(listener));
-  return Json{{"name", service.name},   {"pid", service.pid},
-              {"uid", service.uid},     {"private", addresses},
-              {"walls", service.walls}, {"attached", service.attached},
-              {"listeners", listeners}, {"connections", service.counters.dispatched}};
+  return Json{{"name", service.name},         {"pid", service.pid},     {"uid", service.uid},
+              {"private", addresses},         {"walls", service.walls}, {"connect", ConnectWord(service)},
+              {"attached", service.attached}, {"listeners", listeners}, {"connections", service.counters.dispatched}};
 }
 
 Json ToJson(const BackendTotals& totals) {

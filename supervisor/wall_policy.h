@@ -5,7 +5,9 @@
 #define FORCEBIND_SUPERVISOR_WALL_POLICY_H_
 
 #include <cstdint>
+#include <functional>
 #include <optional>
+#include <string>
 
 #include "bpf/wall_layout.h"
 #include "core/endpoint.h"
@@ -21,7 +23,14 @@ struct WallScope {
   std::optional<Prefix> ula;  // IPv6
 };
 
+// Of a service, by its name; empty if nobody has the name.
+using AddressesOfName = std::function<PrivateAddresses(const std::string&)>;
+
+// Without the addresses of other services: ResolveTargets() adds them.
 fb_wall_policy WallPolicy(const WallScope& scope, const PrivateAddresses& addresses, const WallRules& rules);
+
+// Gives the targets the addresses that their names have now. False: they had them.
+bool ResolveTargets(const AddressesOfName& addresses_of, fb_wall_policy* policy);
 
 }  // namespace forcebind
 

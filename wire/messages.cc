@@ -95,6 +95,7 @@ void Fields(Io& io, Ref<Io, Hello> message) {
           [&](Ref<Io, Publication> publication) { Field(io, publication); });
   io.Check(PrefixesInAll(message.publish) <= kMaxPrefixesInAll, "prefixes", "too many in all");
   io.List(message.walls, kMaxWalls, "walls", [&](Ref<Io, std::string> wall) { io.Text(wall, kMaxNameLength, "wall"); });
+  io.Bool(message.connect_limited, "connect limited");
   io.Bool(message.resumed, "resumed");
 }
 
@@ -136,6 +137,17 @@ void Field(Io& io, Ref<Io, PortRange> range) {
 }
 
 template <typename Io>
+void Field(Io& io, Ref<Io, ConnectTarget> target) {
+  io.Text(target.name, kMaxServiceNameLength, "name of a service");
+  io.Check(IsServiceName(target.name), "name of a service", "not one");
+  bool has_ports = target.ports.has_value();
+  io.Bool(has_ports, "ports of a service present");
+  if (!has_ports) return;
+  if constexpr (Io::kReading) target.ports.emplace();
+  Field(io, *target.ports);
+}
+
+template <typename Io>
 void Field(Io& io, Ref<Io, WallRules> rules) {
   const auto range = [&](Ref<Io, PortRange> value) { Field(io, value); };
   bool limited = rules.ports.has_value();
@@ -154,6 +166,12 @@ void Field(Io& io, Ref<Io, WallRules> rules) {
   io.List(rules.host_loopback, kMaxHostLoopback, "host-loopback", range);
   io.Check(IsSortedApart(rules.host_loopback), "host-loopback", "not in order");
   io.Bool(rules.alone, "alone");
+  io.Bool(rules.report_requested, "report");
+  bool connect_limited = rules.connect.has_value();
+  io.Bool(connect_limited, "connect limited");
+  if (!connect_limited) return;
+  if constexpr (Io::kReading) rules.connect.emplace();
+  io.List(*rules.connect, kMaxConnectTargets, "connect", [&](Ref<Io, ConnectTarget> target) { Field(io, target); });
 }
 
 template <typename Io>

@@ -34,7 +34,7 @@
 
 namespace forcebind::wire {
 
-inline constexpr uint16_t kVersion = 3;
+inline constexpr uint16_t kVersion = 4;
 inline constexpr size_t kMaxMessageSize = 16384;
 inline constexpr size_t kMaxTextLength = 512;
 inline constexpr size_t kMaxWalls = 8;
@@ -50,6 +50,8 @@ struct Hello {
   PrivateAddresses addresses;
   std::vector<Publication> publish;
   std::vector<std::string> walls;
+  // The profile has a `connect` list: for display, since Enclose brings the list.
+  bool connect_limited = false;
   // True when the companion comes back after the supervisor went away.
   bool resumed = false;
   friend bool operator==(const Hello&, const Hello&) = default;

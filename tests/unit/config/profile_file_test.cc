@@ -72,6 +72,21 @@ host-loopback = ["tcp/5432", "udp/53-54"]
               ElementsAre(PortRange{Protocol::kTcp, 5432, 5432}, PortRange{Protocol::kUdp, 53, 54}));
 }
 
+TEST(ProfileFile, AnEmptyConnectListIsNotAMissingOne) {
+  EXPECT_FALSE(Parsed("").connect.has_value());
+  EXPECT_THAT(*Parsed("connect = []").connect, IsEmpty());
+  const std::vector<ConnectTarget> targets = *Parsed("connect = [\"gitea:tcp/3000\", \"postgres\"]").connect;
+  ASSERT_EQ(targets.size(), 2u);
+  EXPECT_EQ(targets[0].ToString(), "gitea:tcp/3000");
+  EXPECT_EQ(targets[1].ToString(), "postgres");
+}
+
+TEST(ProfileFile, WhatIsReportedIsActualUnlessSaidOtherwise) {
+  EXPECT_FALSE(Parsed("").report_requested);
+  EXPECT_FALSE(Parsed("report = \"actual\"").report_requested);
+  EXPECT_TRUE(Parsed("report = \"requested\"").report_requested);
+}
+
 TEST(ProfileFile, TheLoopbackIsTheServicesOwnOrTheHosts) {
   EXPECT_EQ(Parsed("loopback = \"own-first\"").loopback, Loopback::kOwnFirst);
   const ServicePolicy host = Parsed("loopback = \"host\"");
@@ -175,6 +190,11 @@ TEST(ProfileFile, AnErrorNamesFileLineColumnAndWhatWouldBeRight) {
       {"egress = 1", "web.toml:1:10: egress: must be true or false"},
       {"multicast = \"no\"", "web.toml:1:13: multicast: must be true or false"},
       {"loopback = \"mine\"", "web.toml:1:12: loopback: must be \"own-first\", \"own\" or \"host\""},
+      {"report = \"mine\"", "web.toml:1:10: report: must be \"actual\" or \"requested\""},
+      {"connect = [\"gitea:3000\"]", "web.toml:1:12: connect: \"3000\" is not a port such as tcp/80 or udp/5000-5999"},
+      {"connect = [\"-\"]",
+       "web.toml:1:12: connect: \"-\" is not a service such as gitea, or one with ports such as gitea:tcp/3000"},
+      {"connect = [\"a\", \"a\"]", "web.toml:1:17: connect: \"a\" is here twice"},
       {"host-loopback = [5432]", "web.toml:1:18: host-loopback: must be a text in quotes"},
       {"host-loopback = [\"tcp/80\", \"tcp/80\"]",
        "web.toml:1:28: host-loopback: \"tcp/80\" and \"tcp/80\" have ports in common"},
@@ -214,8 +234,8 @@ TEST(ProfileFile, AnUnknownKeyIsNamedWithItsLikelyMeaningAndTheKnownOnes) {
   EXPECT_EQ(
       ErrorOf("name = \"a\"\npubish = []"),
       "web.toml:2:1: unknown key \"pubish\": did you mean \"publish\"? known keys are name, address, guard, "
-      "when-gone, publish, allow, families, unix, egress, multicast, loopback, host-loopback, wall, require-wall, "
-      "inherited-sockets");
+      "when-gone, publish, allow, families, unix, egress, multicast, loopback, host-loopback, connect, report, wall, "
+      "require-wall, inherited-sockets");
   EXPECT_THAT(ErrorOf("listen = []"), HasSubstr("unknown key \"listen\": known keys are name"));
 }
 

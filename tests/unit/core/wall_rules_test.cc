@@ -65,6 +65,13 @@ TEST(WallRules, RawSocketsComeWithPacketSockets) {
   EXPECT_TRUE(WallRulesOf(policy).raw);
 }
 
+TEST(WallRules, AnEmptyConnectListIsNotAMissingOne) {
+  ServicePolicy policy;
+  EXPECT_FALSE(WallRulesOf(policy).connect.has_value());
+  policy.connect.emplace();
+  EXPECT_TRUE(WallRulesOf(policy).connect.has_value());
+}
+
 TEST(MergedRanges, WhatTouchesIsOne) {
   EXPECT_THAT(TextsOf(Merged({Range("tcp/10-20"), Range("tcp/21"), Range("udp/22"), Range("tcp/15-18")})),
               ElementsAre("tcp/10-21", "udp/22"));

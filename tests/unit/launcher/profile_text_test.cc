@@ -23,6 +23,8 @@ egress = false
 multicast = true
 loopback = "own"
 host-loopback = ["tcp/5432", "udp/53-54"]
+connect = ["gitea:tcp/3000-3001", "postgres"]
+report = "requested"
 wall = ["notify", "landlock"]
 require-wall = "landlock"
 inherited-sockets = "allow"
@@ -45,12 +47,15 @@ void ExpectSame(const ServicePolicy& a, const ServicePolicy& b) {
   EXPECT_EQ(a.multicast, b.multicast);
   EXPECT_EQ(a.loopback, b.loopback);
   EXPECT_EQ(a.host_loopback, b.host_loopback);
+  EXPECT_EQ(a.connect, b.connect);
+  EXPECT_EQ(a.report_requested, b.report_requested);
   EXPECT_EQ(a.walls, b.walls);
   EXPECT_EQ(a.inherited_sockets, b.inherited_sockets);
 }
 
 TEST(FormatProfile, IsAProfileOfTheSameMeaning) {
-  for (const char* text : {kEverything, "", "allow = []", "families = []\nunix = \"deny\"", "publish = [\"tcp/1\"]"}) {
+  for (const char* text :
+       {kEverything, "", "allow = []", "families = []\nunix = \"deny\"", "publish = [\"tcp/1\"]", "connect = []"}) {
     const ServicePolicy policy = Parsed(text);
     ExpectSame(policy, Parsed(FormatProfile(policy, policy.addresses, "web.toml")));
   }
@@ -73,6 +78,8 @@ TEST(FormatProfile, FillsInTheDefaultsAndTheAddresses) {
             "multicast = false\n"
             "loopback = \"own-first\"\n"
             "host-loopback = []\n"
+            "# connect: every service\n"
+            "report = \"actual\"\n"
             "# wall: all that are to be had\n"
             "# require-wall: none\n"
             "inherited-sockets = \"refuse\"\n");

@@ -79,6 +79,16 @@ TEST(FormatStatus, SaysWhichCompanionHasNotComeBack) {
   EXPECT_THAT(FormatStatus(status, 80), HasSubstr("\nnginx: its companion has not come back"));
 }
 
+TEST(FormatStatus, SaysWhetherAConnectListIsEnforced) {
+  StatusDocument status = With(Published());
+  status.services[0].connect = "open";
+  EXPECT_THAT(FormatStatus(status, 80), Not(HasSubstr("connect")));
+  status.services[0].connect = "enforced";
+  EXPECT_THAT(FormatStatus(status, 80), HasSubstr("\nnginx: its connect list is enforced by the cgroup wall\n"));
+  status.services[0].connect = "not enforced";
+  EXPECT_THAT(FormatStatus(status, 80), HasSubstr("\nnginx: its connect list is not enforced, since"));
+}
+
 TEST(FormatStatus, LongAddressesFitEightyColumns) {
   StatusListener listener = Published();
   listener.requested = "[2001:db8:1234:5678:9abc:def0:1234:5678]:65535";

@@ -72,6 +72,18 @@ TEST_F(StatusReportTest, TheShapeIsTheOneThatWasAgreed) {
   EXPECT_EQ(listener["connections"], 12);
 }
 
+TEST_F(StatusReportTest, AConnectListIsEnforcedByTheCgroupWall) {
+  const auto word = [&] { return Json::parse(*ServiceJson(registry_, "limited"))["connect"]; };
+  EXPECT_EQ(Json::parse(*ServiceJson(registry_, "web"))["connect"], "open");
+  wire::Hello hello;
+  hello.name = "limited";
+  hello.connect_limited = true;
+  const auto admission = registry_.Admit({}, {2, 1}, hello);
+  EXPECT_EQ(word(), "not enforced");
+  registry_.AddWall(admission.session, "cgroup");
+  EXPECT_EQ(word(), "enforced");
+}
+
 TEST_F(StatusReportTest, OneServiceHasTheSameShape) {
   EXPECT_EQ(Json::parse(*ServiceJson(registry_, "web")),
             Json::parse(StatusJson(registry_, backend_, {"cgroup"}))["services"][0]);

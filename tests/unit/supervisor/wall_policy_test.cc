@@ -4,6 +4,9 @@
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+
 namespace forcebind {
 namespace {
 
@@ -44,6 +47,31 @@ TEST(WallPolicy, EachPermissionIsAFlagOfItsOwn) {
   EXPECT_EQ(with([](WallRules& rules) { rules.raw = true; }), FB_WALL_RAW);
   EXPECT_EQ(with([](WallRules& rules) { rules.ipv4 = true; }), FB_WALL_INET);
   EXPECT_EQ(with([](WallRules& rules) { rules.ipv6 = true; }), FB_WALL_INET6);
+  EXPECT_EQ(with([](WallRules& rules) { rules.report_requested = true; }), FB_WALL_REPORT);
+}
+
+TEST(WallPolicy, AConnectListIsOfNamesThatGetAddressesLater) {
+  WallRules rules;
+  EXPECT_EQ(WallPolicy(kScope, kAddresses, rules).flags & FB_WALL_LIMITED, 0u);
+  rules.connect = {{"gitea", PortRange{Protocol::kTcp, 3000, 3001}}, {"db", std::nullopt}};
+  fb_wall_policy policy = WallPolicy(kScope, kAddresses, rules);
+  EXPECT_NE(policy.flags & FB_WALL_LIMITED, 0u);
+  ASSERT_EQ(policy.target_count, 2u);
+  EXPECT_EQ(policy.targets[0].protocol, 6u);
+  EXPECT_EQ(policy.targets[0].ports.last, 3001);
+  EXPECT_EQ(policy.targets[1].protocol, 0u);
+  std::map<std::string, PrivateAddresses> book;
+  const auto addresses_of = [&](const std::string& name) { return book[name]; };
+  EXPECT_FALSE(ResolveTargets(addresses_of, &policy));
+  book["db"] = {*IpAddress::Parse("127.84.3.2"), *IpAddress::Parse("fd5e::3:2")};
+  EXPECT_TRUE(ResolveTargets(addresses_of, &policy));
+  EXPECT_FALSE(ResolveTargets(addresses_of, &policy));
+  EXPECT_EQ(policy.targets[0].address4, 0u);
+  EXPECT_EQ(policy.targets[1].address4, htonl(0x7f540302));
+  EXPECT_EQ(policy.targets[1].address6[3], htonl(0x00030002));
+  book.clear();
+  EXPECT_TRUE(ResolveTargets(addresses_of, &policy));
+  EXPECT_EQ(policy.targets[1].address4, 0u);
 }
 
 TEST(WallPolicy, TcpRangesComeBeforeUdpRanges) {

@@ -34,6 +34,7 @@ Hello FullHello() {
       {Protocol::kTcp, kAnyPort, {}, false, WhenGone::kFallThrough, Stage::kF},
   };
   hello.walls = {"notify", "landlock"};
+  hello.connect_limited = true;
   hello.resumed = true;
   return hello;
 }
@@ -47,7 +48,9 @@ WallRules FullRules() {
           .ipv6 = false,
           .loopback = Loopback::kHost,
           .host_loopback = {{Protocol::kTcp, 5432, 5432}},
-          .alone = true};
+          .alone = true,
+          .connect = std::vector<ConnectTarget>{{"gitea", PortRange{Protocol::kTcp, 3000, 3001}}, {"db", {}}},
+          .report_requested = true};
 }
 
 std::vector<Message> EveryMessage() {
@@ -124,6 +127,8 @@ TEST(Messages, TheLargestOneOfEachKindFits) {
     enclose.rules.ports->push_back({Protocol::kTcp, port, port});
   }
   enclose.rules.host_loopback.assign(enclose.rules.ports->begin(), enclose.rules.ports->begin() + kMaxHostLoopback);
+  const ConnectTarget target{std::string(kMaxServiceNameLength, 'x'), PortRange{Protocol::kTcp, 1, 65535}};
+  enclose.rules.connect.emplace(kMaxConnectTargets, target);
   EXPECT_LE(Encode(enclose).size(), kMaxMessageSize);
   EXPECT_TRUE(Decode(Encode(enclose)).ok());
 }
