@@ -19,6 +19,7 @@ namespace forcebind {
 namespace {
 
 constexpr uint32_t kMaxLimit = 1000000;
+constexpr uint32_t kMaxAuditEvery = 86400;
 // (uid_t)-1 and (gid_t)-1 mean "nobody named".
 constexpr uint32_t kMaxId = std::numeric_limits<uint32_t>::max() - 1;
 constexpr size_t kMaxGrants = 1024;
@@ -62,11 +63,15 @@ absl::StatusOr<SupervisorConfig> ConfigReader::Read(const std::string& text) {
   const auto read_grants = [this](const TomlNode& node) {
     return reader_.ReadEach(node, [this](const TomlNode& element) { return ReadGrant(element); });
   };
+  const auto read_audit_every = [this](const TomlNode& node) {
+    return reader_.ReadNumber(node, 0, kMaxAuditEvery, &config_.audit_every);
+  };
   absl::Status status =
       reader_.ReadTable(*document, {
                                        {"state-dir", [this](const TomlNode& node) { return ReadStateDir(node); }},
                                        {"pool", [this](const TomlNode& node) { return ReadPool(node); }},
                                        {"ula", [this](const TomlNode& node) { return ReadUla(node); }},
+                                       {"audit-every", read_audit_every},
                                        {"limits", [this](const TomlNode& node) { return ReadLimits(node); }},
                                        {"grant", read_grants},
                                    });

@@ -21,6 +21,7 @@ namespace forcebind {
 //   state-dir = "/var/lib/forcebind"
 //   pool = "127.64.0.0/10"
 //   ula = "fd5e:1f2a:90c1::/48"        # default: generated once, kept in state-dir
+//   audit-every = 30                   # seconds; 0: only on demand
 //   [limits]
 //   clients-per-user = 1024
 //   names-per-user = 256
@@ -35,6 +36,7 @@ struct SupervisorConfig {
   std::string state_dir = "/var/lib/forcebind";
   Prefix pool;
   std::optional<Prefix> ula;
+  uint32_t audit_every = 30;
   uint32_t clients_per_user = 1024;
   uint32_t names_per_user = 256;
   uint32_t listeners_per_service = 1024;

@@ -23,6 +23,7 @@ struct Command {
   CommandFunction (*declare)(CLI::App& parser);
 };
 
+CommandFunction DeclareAudit(CLI::App& parser);
 CommandFunction DeclareDoctor(CLI::App& parser);
 CommandFunction DeclareExplain(CLI::App& parser);
 CommandFunction DeclareHosts(CLI::App& parser);

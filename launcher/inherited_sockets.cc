@@ -71,4 +71,17 @@ absl::Status CheckInheritedSockets(const ServicePolicy& policy) {
                    ": close it, or let the profile say inherited-sockets = \"allow\""));
 }
 
+std::vector<uint64_t> InetSocketsLetIn(const ServicePolicy& policy) {
+  std::vector<uint64_t> cookies;
+  if (!policy.inherited_sockets) return cookies;
+  const absl::StatusOr<std::vector<OwnDescriptor>> descriptors = ListOwnDescriptors();
+  if (!descriptors.ok()) return cookies;
+  for (const OwnDescriptor& descriptor : *descriptors) {
+    const int domain = descriptor.close_on_exec ? -1 : SocketDomain(descriptor.fd);
+    if (domain != AF_INET && domain != AF_INET6) continue;
+    if (InetTrouble(descriptor.fd, policy)) cookies.push_back(SocketCookie(descriptor.fd));
+  }
+  return cookies;
+}
+
 }  // namespace forcebind

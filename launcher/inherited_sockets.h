@@ -7,6 +7,9 @@
 #ifndef FORCEBIND_LAUNCHER_INHERITED_SOCKETS_H_
 #define FORCEBIND_LAUNCHER_INHERITED_SOCKETS_H_
 
+#include <cstdint>
+#include <vector>
+
 #include "absl/status/status.h"
 #include "core/service_policy.h"
 
@@ -15,6 +18,9 @@ namespace forcebind {
 // FAILED_PRECONDITION names every descriptor that may not come in.
 // REQUIRES: policy.addresses are the service's.
 absl::Status CheckInheritedSockets(const ServicePolicy& policy);
+
+// Those of them that are sockets of IPv4 and IPv6, by SO_COOKIE, where the profile lets them in. The auditor is told.
+std::vector<uint64_t> InetSocketsLetIn(const ServicePolicy& policy);
 
 }  // namespace forcebind
 

@@ -16,6 +16,7 @@ constexpr Command kCommands[] = {
     {"run", "run a service on private addresses of its own", &DeclareRun},
     {"status", "show services, their listeners and what is published", &DeclareStatus},
     {"explain", "say who would get a new connection, and why", &DeclareExplain},
+    {"audit", "look for sockets of services that are elsewhere than they may be", &DeclareAudit},
     {"profile", "check, show or list profiles", &DeclareProfile},
     {"hosts", "print the services' addresses as lines for /etc/hosts", &DeclareHosts},
     {"doctor", "say what works here, what does not, and what to do", &DeclareDoctor},

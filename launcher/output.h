@@ -12,6 +12,8 @@ namespace forcebind {
 
 inline constexpr int kDone = 0;
 inline constexpr int kFailed = 1;
+// Where 1 is an answer, as with grep(1): there was none.
+inline constexpr int kNoAnswer = 2;
 // forcebind's own, so that it can be told from the status of a command that is run (env(1)).
 inline constexpr int kUsageError = 125;
 

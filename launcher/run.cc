@@ -120,6 +120,7 @@ absl::StatusOr<Plan> MakePlan(const RunOptions& options, int stderr_fd) {
   if (!setup.ok()) return setup.status();
   absl::Status inherited = CheckInheritedSockets(setup->policy);
   if (!inherited.ok()) return inherited;
+  if (setup->link != nullptr) setup->link->LetIn(InetSocketsLetIn(setup->policy));
   absl::StatusOr<std::vector<sock_filter>> filter = FilterFor(
       {.families = setup->policy.families,
        .deny_mptcp = setup->link != nullptr,

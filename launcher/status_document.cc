@@ -36,7 +36,8 @@ StatusService ToService(const Json& json) {
                         .attached = JsonFlag(json, "attached", true),
                         .addresses = JsonTexts(json, "private"),
                         .connect = JsonText(json, "connect"),
-                        .listeners = {}};
+                        .listeners = {},
+                        .findings = JsonNumber(json, "findings")};
   for (const Json& listener : JsonObjects(json, "listeners")) service.listeners.push_back(ToListener(listener));
   std::stable_sort(service.listeners.begin(), service.listeners.end(),
                    [](const StatusListener& a, const StatusListener& b) { return SortKey(a) < SortKey(b); });

@@ -33,6 +33,7 @@ struct StatusService {
   std::vector<std::string> addresses;
   std::string connect;  // "open", "enforced", "not enforced"; empty: not known
   std::vector<StatusListener> listeners;
+  int64_t findings = 0;  // sockets elsewhere, in the supervisor's last look
 };
 
 struct StatusDocument {

@@ -41,6 +41,10 @@ std::string Headline(const StatusDocument& status) {
 std::string Remarks(const StatusService& service) {
   const std::string name = Printable(service.name);
   std::string out;
+  if (service.findings > 0) {
+    absl::StrAppend(&out, name, ": holds ", service.findings, service.findings == 1 ? " socket" : " sockets",
+                    " elsewhere, see `forcebind audit`\n");
+  }
   if (!service.attached)
     absl::StrAppend(&out, name, ": its companion has not come back since the supervisor started\n");
   if (service.connect == "enforced") absl::StrAppend(&out, name, ": its connect list is enforced by the cgroup wall\n");

@@ -93,7 +93,15 @@ absl::StatusOr<wire::Welcome> SupervisorLink::Connect() {
   if (welcome == nullptr) return absl::InternalError("the supervisor answers out of turn");
   fd_ = *std::move(socket);
   retry_ms_ = 0;
+  if (!let_in_.cookies.empty()) Send(let_in_);
   return *welcome;
+}
+
+void SupervisorLink::LetIn(std::vector<uint64_t> cookies) {
+  if (cookies.empty()) return;
+  cookies.resize(std::min(cookies.size(), wire::kMaxOpened));
+  let_in_.cookies = std::move(cookies);
+  Send(let_in_);
 }
 
 void SupervisorLink::TakeOver() {

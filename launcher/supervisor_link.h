@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "notify/notify_loop.h"
@@ -42,6 +43,8 @@ class SupervisorLink : public Publisher, public LoopSource {
   absl::StatusOr<wire::Welcome> Connect();
   // From here on Hello is said with these addresses.
   void Settle(const PrivateAddresses& addresses) { hello_.addresses = addresses; }
+  // The supervisor is told of these whenever it is connected to. REQUIRES: a connection.
+  void LetIn(std::vector<uint64_t> cookies);
   // In the companion: a connection of its own, since the supervisor knows a client by who connected. The launcher's,
   // which is closed in this process already, ends when the service is executed. A failure leaves the link down.
   void TakeOver();
@@ -71,6 +74,7 @@ class SupervisorLink : public Publisher, public LoopSource {
   UniqueFd fd_;
   int retry_ms_ = 0;
   CallCounters sent_;
+  wire::LetIn let_in_;
   // Unpublished sockets, by their cookies: the newest ones, since nobody says when one is closed. `untold_`: the
   // supervisor has not heard of some of them.
   std::map<uint64_t, wire::OpenedSocket> opened_;

@@ -44,6 +44,13 @@ std::set<std::string> CgroupsOf(const CgroupMount& mount, uint64_t netns_cookie)
   return found;
 }
 
+// "web" of ".../forcebind-web-4711-3-815".
+std::string ServiceOf(const std::string& directory, uint64_t netns_cookie) {
+  const std::string name = LastPart(directory);
+  const size_t end = name.rfind(Suffix(netns_cookie)), begin = sizeof(kPrefix) - 1;
+  return end == std::string::npos || end < begin ? "" : name.substr(begin, end - begin);
+}
+
 Refusal NotMade(const std::string& directory, int error) {
   return {error, absl::StrCat("make the cgroup ", directory, ": ", ErrnoName(error))};
 }
@@ -183,6 +190,16 @@ void CgroupWall::Adopt(const std::string& directory) {
   Limited limited{PolicyStorage::Of(directory), {}};
   if (!limited.storage.valid() || limited.storage.Read(directory, &limited.policy) != 0) return;
   if ((limited.policy.flags & FB_WALL_LIMITED) != 0) limited_[directory] = std::move(limited);
+}
+
+std::vector<std::pair<std::string, std::string>> CgroupWall::Directories() const {
+  std::vector<std::pair<std::string, std::string>> all;
+  const auto add = [&](const std::string& directory) {
+    all.emplace_back(ServiceOf(directory, scope_.netns_cookie), directory);
+  };
+  for (const auto& [session, enclosed] : cgroups_) add(enclosed.directory);
+  for (const std::string& directory : leftovers_) add(directory);
+  return all;
 }
 
 void CgroupWall::Sweep() {

@@ -70,6 +70,8 @@ class CgroupWall {
   void Sweep();
   // Names have got, changed or lost addresses. An error: a service goes by the old ones.
   absl::Status Readdress();
+  // Every cgroup that has not gone yet, with the name of its service.
+  std::vector<std::pair<std::string, std::string>> Directories() const;
 
  private:
   CgroupWall(const WallScope& scope, CgroupMount mount, AddressesOfName addresses_of)

@@ -184,9 +184,9 @@ void ClientServer::Handle(ClientId id, wire::Message message, TakenPacket packet
     return Reject(id, EPROTO,
                   takes_fd ? "a Listener or an Enclose without a descriptor" : "a descriptor where none belongs");
   }
-  const bool needs_hello = takes_fd || std::holds_alternative<wire::Claim>(message) ||
-                           std::holds_alternative<wire::Opened>(message) ||
-                           std::holds_alternative<wire::Counters>(message);
+  const bool needs_hello =
+      takes_fd || std::holds_alternative<wire::Claim>(message) || std::holds_alternative<wire::Opened>(message) ||
+      std::holds_alternative<wire::LetIn>(message) || std::holds_alternative<wire::Counters>(message);
   if (needs_hello && !clients_.at(id).session.has_value()) return Reject(id, EPROTO, "no Hello before it");
   std::visit(Overloaded{
                  [&](const wire::Hello& hello) { HandleHello(id, hello); },
@@ -197,6 +197,8 @@ void ClientServer::Handle(ClientId id, wire::Message message, TakenPacket packet
                  [&](const wire::Counters& counters) { registry_.Count(*clients_.at(id).session, counters); },
                  [&](const wire::StatusRequest& request) { Ask(id, request); },
                  [&](const wire::ExplainRequest& request) { Ask(id, request); },
+                 [&](const wire::AuditRequest& request) { Ask(id, request); },
+                 [&](const wire::LetIn& let_in) { registry_.AddLetIn(*clients_.at(id).session, let_in); },
                  [&](const wire::Welcome&) { Reject(id, EPROTO, "Welcome is the supervisor's to say"); },
                  [&](const wire::Result&) { Reject(id, EPROTO, "Result is the supervisor's to say"); },
                  [&](const wire::Document&) { Reject(id, EPROTO, "Document is the supervisor's to say"); },
@@ -248,7 +250,7 @@ void ClientServer::HandleOpened(ClientId id, const wire::Opened& opened) {
   }
 }
 
-void ClientServer::Ask(ClientId id, const std::variant<wire::StatusRequest, wire::ExplainRequest>& request) {
+void ClientServer::Ask(ClientId id, const Question& request) {
   Client& client = clients_.at(id);
   if (!client.queue.empty() || HasUnreadPackets(client.fd.get())) {
     return Reject(id, EPROTO, "a question before the last answer was read");
@@ -266,6 +268,7 @@ void ClientServer::AnswerNext() {
                  std::visit(Overloaded{
                                 [&](const wire::StatusRequest&) { return documents_.status(); },
                                 [&](const wire::ExplainRequest& request) { return documents_.explain(request); },
+                                [&](const wire::AuditRequest&) { return documents_.audit(); },
                             },
                             question.request));
   }

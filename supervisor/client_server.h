@@ -2,12 +2,11 @@
 // client_server: the socket on which companions and commands speak wire/messages.
 //
 // THEORY OF OPERATION
-//   One packet in, at most one packet out, in order. Questions (StatusRequest, ExplainRequest) are answered one per
-//   turn of the loop, each user in his turn, so that a flood of them holds up nobody's claim for longer than one
-//   document takes. A client is known by what the kernel says of it when it connects.
-//   It is free to ask for status at any time, to say Hello once, and to claim and show listeners after that. Whatever
-//   breaks these rules is answered with a Result and the end of the connection; a refusal is answered with a Result
-//   alone.
+//   One packet in, at most one packet out, in order. Questions (StatusRequest, ExplainRequest, AuditRequest) are
+//   answered one per turn of the loop, each user in his turn, so that a flood of them holds up nobody's claim for
+//   longer than one document takes. A client is known by what the kernel says of it when it connects. It is free to ask
+//   for status at any time, to say Hello once, and to claim and show listeners after that. Whatever breaks these rules
+//   is answered with a Result and the end of the connection; a refusal is answered with a Result alone.
 // TRUST    Every local user may connect, every byte is hostile, and so is every descriptor: descriptor_taker.
 // LIMITS   kMaxMessageSize per packet; one fd per packet; clients per user (root is free); kMaxQueuedPackets answers
 //          that do not fit into the socket's buffer, then the client is dropped; one question per client, and none
@@ -56,6 +55,7 @@ class ClientServer {
   struct Documents {
     std::function<std::string()> status;
     std::function<std::string(const wire::ExplainRequest&)> explain;
+    std::function<std::string()> audit;
   };
   using Log = std::function<void(const std::string&)>;
 
@@ -84,6 +84,7 @@ class ClientServer {
     bool asking = false;  // its question waits in questions_
   };
   using ClientId = uint64_t;
+  using Question = decltype(QuestionQueue::Question::request);
 
   void Accept();
   void Admit(UniqueFd fd);
@@ -101,7 +102,7 @@ class ClientServer {
   void HandleListener(ClientId id, const wire::Listener& listener, TakenPacket packet);
   void HandleEnclose(ClientId id, const wire::Enclose& enclose, TakenPacket packet);
   void HandleOpened(ClientId id, const wire::Opened& opened);
-  void Ask(ClientId id, const std::variant<wire::StatusRequest, wire::ExplainRequest>& request);
+  void Ask(ClientId id, const Question& request);
   // Answers one question.
   void AnswerNext();
   void SendDocument(ClientId id, const std::string& text);

@@ -66,6 +66,7 @@ absl::Status Daemon::Start(const Prefix& ula) {
                                                            .grants = config_.grants,
                                                            .own_netns_cookie = *cookie},
                                          *opened_.backend, *opened_.state, *book_);
+  auditor_ = std::make_unique<Auditor>(*book_, log_);
   OpenWall({.netns_cookie = *cookie, .pool = config_.pool, .ula = usable});
   status = RestoreState();
   ReaddressWall();
@@ -164,7 +165,8 @@ absl::Status Daemon::OpenSockets() {
   clients_ = std::make_unique<ClientServer>(
       limits, *std::move(socket), *loop_, *registry_,
       ClientServer::Documents{.status = [this] { return Status(); },
-                              .explain = [this](const wire::ExplainRequest& request) { return Explain(request); }},
+                              .explain = [this](const wire::ExplainRequest& request) { return Explain(request); },
+                              .audit = [this] { return AuditJson(Audit()); }},
       WallForClients(), log_);
   absl::Status started = clients_->Start();
   return started.ok() ? OpenStatusSocket() : started;
@@ -175,11 +177,12 @@ absl::Status Daemon::OpenStatusSocket() {
   if (!socket.ok()) return socket.status();
   const auto service = [this](const std::string& name) {
     PruneDead();
-    return ServiceJson(*registry_, name);
+    return ServiceJson(*registry_, name, auditor_->totals());
   };
   const auto metrics = [this] {
-    return MetricsText(*registry_, *opened_.backend,
-                       {.clients = clients_->clients(), .refused_clients = clients_->refused()});
+    return MetricsText(
+        *registry_, *opened_.backend,
+        {.clients = clients_->clients(), .refused_clients = clients_->refused(), .audit = auditor_->totals()});
   };
   auto http =
       StatusHttp::Start(*std::move(socket), *loop_,
@@ -196,7 +199,9 @@ void Daemon::Tick() {
   SaveAddressesIfChanged();
   clients_->Resume();
   http_->Tick();
-  if (++ticks_ % kTicksPerPrune != 0) return;
+  ++ticks_;
+  if (config_.audit_every != 0 && ticks_ % config_.audit_every == 0) Audit();
+  if (ticks_ % kTicksPerPrune != 0) return;
   PruneDead();
   absl::Status kept = opened_.backend->Tick();
   if (!kept.ok()) log_(absl::StrCat("housekeeping: ", kept.message()));
@@ -226,7 +231,16 @@ std::string Daemon::Status() {
   PruneDead();
   std::vector<std::string> walls;
   if (wall_ != nullptr) walls.push_back("cgroup");
-  return StatusJson(*registry_, *opened_.backend, walls);
+  return StatusJson(*registry_, *opened_.backend, walls, auditor_->totals());
+}
+
+AuditReport Daemon::Audit() {
+  PruneDead();
+  std::vector<Auditor::Enclosure> enclosures;
+  if (wall_ != nullptr) {
+    for (auto& [service, directory] : wall_->Directories()) enclosures.push_back({service, directory});
+  }
+  return auditor_->Look(registry_->AuditedSessions(), enclosures);
 }
 
 std::string Daemon::Explain(const wire::ExplainRequest& request) {

@@ -17,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "supervisor/address_book.h"
+#include "supervisor/auditor.h"
 #include "supervisor/backend_choice.h"
 #include "supervisor/cgroup_wall.h"
 #include "supervisor/client_server.h"
@@ -52,6 +53,7 @@ class Daemon {
   void PruneDead();
   std::string Status();
   std::string Explain(const wire::ExplainRequest& request);
+  AuditReport Audit();
 
   const SupervisorOptions options_;
   const SupervisorConfig config_;
@@ -63,6 +65,7 @@ class Daemon {
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<CgroupWall> wall_;  // null: this host cannot have it
   std::string no_wall_;               // then, why
+  std::unique_ptr<Auditor> auditor_;
   std::unique_ptr<ClientServer> clients_;
   std::unique_ptr<StatusHttp> http_;
   std::vector<UniqueFd> watched_;  // pidfds of detached companions

@@ -65,6 +65,13 @@ void AddErrors(const Registry& registry, const BackendTotals& totals, const Serv
   for (const auto& [cause, count] : registry.errors()) out->Sample(Label("cause", cause), count);
 }
 
+void AddAudit(const AuditTotals& audit, Exposition* out) {
+  out->Only("forcebind_audits_total", "counter", "Looks for sockets of services that are elsewhere.", audit.looks);
+  out->Only("forcebind_incomplete_audits_total", "counter", "Looks that did not see everything.", audit.incomplete);
+  out->Only("forcebind_audit_findings", "gauge", "Sockets elsewhere, in the last look.", audit.current);
+  out->Only("forcebind_audit_findings_total", "counter", "Sockets found elsewhere, each once.", audit.found);
+}
+
 void AddCalls(const wire::Counters& counters, Exposition* out) {
   out->Family("forcebind_calls_total", "counter", "Calls of bind() and listen() by what became of them.");
   for (size_t i = 0; i < std::size(kVerdictNames); ++i) {
@@ -93,6 +100,7 @@ std::string MetricsText(const Registry& registry, Backend& backend, const Server
   AddTotals(totals, &out);
   AddErrors(registry, totals, server, &out);
   AddCalls(registry.counters(), &out);
+  AddAudit(server.audit, &out);
   out.Only("forcebind_clients", "gauge", "Connections of companions and commands.", server.clients);
   return out.Take();
 }

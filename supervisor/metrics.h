@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 
+#include "supervisor/audit_totals.h"
 #include "supervisor/registry.h"
 
 namespace forcebind {
@@ -15,6 +16,7 @@ namespace forcebind {
 struct ServerFacts {
   uint64_t clients = 0;
   uint64_t refused_clients = 0;
+  AuditTotals audit;
 };
 
 std::string MetricsText(const Registry& registry, Backend& backend, const ServerFacts& server);

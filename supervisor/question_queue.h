@@ -21,7 +21,7 @@ class QuestionQueue {
  public:
   struct Question {
     uint64_t client = 0;
-    std::variant<wire::StatusRequest, wire::ExplainRequest> request;
+    std::variant<wire::StatusRequest, wire::ExplainRequest, wire::AuditRequest> request;
   };
 
   bool empty() const { return by_user_.empty(); }

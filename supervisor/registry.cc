@@ -329,6 +329,10 @@ Refusal Registry::AddOpened(SessionId id, const wire::OpenedSocket& opened) {
   return refusal;
 }
 
+void Registry::AddLetIn(SessionId id, const wire::LetIn& let_in) {
+  sessions_.at(id).let_in = {let_in.cookies.begin(), let_in.cookies.end()};
+}
+
 Refusal Registry::CheckListenerLimit(const Session& session, bool published) const {
   const Service& service = services_.at(session.name);
   size_t of_service = published ? service.published : service.unpublished, of_user = 0;

@@ -79,6 +79,8 @@ class Registry {
   Refusal AddListener(SessionId session, const wire::Listener& listener, const SocketReport& report, int fd);
   // For status alone, and nothing of it is believed before Prune() has found it in the kernel's list.
   Refusal AddOpened(SessionId session, const wire::OpenedSocket& opened);
+  // Believed for what it is: it excuses sockets of the session's own service from the audit.
+  void AddLetIn(SessionId session, const wire::LetIn& let_in);
   void Count(SessionId session, const wire::Counters& counters);
   const std::string& NameOf(SessionId session) const { return sessions_.at(session).name; }
   const PrivateAddresses& AddressesOf(SessionId session) const { return book_.entries().at(NameOf(session)).addresses; }
@@ -127,6 +129,16 @@ class Registry {
     GroupCounters counters;  // groups that are gone included
   };
   std::vector<ServiceView> Services() const;
+
+  // For the auditor. Cookies of `sockets` and `egress` have been seen in the kernel's list.
+  struct AuditedSession {
+    std::string name;
+    uint32_t uid = 0;
+    ProcessId companion;
+    int32_t service_pid = 0;
+    std::set<uint64_t> sockets, egress, let_in;
+  };
+  std::vector<AuditedSession> AuditedSessions() const;
   std::vector<Route> Routes() const { return routes_.Routes(); }
   // The name of the service whose socket has this cookie; empty if none.
   std::string ServiceOfCookie(uint64_t cookie) const;
@@ -154,6 +166,7 @@ class Registry {
     std::set<uint64_t> listeners;         // cookies
     // Sockets that it has only spoken of, by cookie.
     std::map<uint64_t, OpenedEntry> opened;
+    std::set<uint64_t> let_in;  // cookies
   };
   struct Service {
     std::set<SessionId> sessions;

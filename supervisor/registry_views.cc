@@ -86,6 +86,26 @@ std::vector<Registry::ServiceView> Registry::Services() const {
   return views;
 }
 
+std::vector<Registry::AuditedSession> Registry::AuditedSessions() const {
+  std::vector<AuditedSession> audited;
+  for (const auto& [id, session] : sessions_) {
+    AuditedSession view{.name = session.name,
+                        .uid = session.peer.uid,
+                        .companion = session.companion,
+                        .service_pid = session.service_pid,
+                        .sockets = session.listeners,
+                        .egress = {},
+                        .let_in = session.let_in};
+    for (const auto& [cookie, entry] : session.opened) {
+      if (!entry.listed) continue;
+      view.sockets.insert(cookie);
+      if (entry.said.egress) view.egress.insert(cookie);
+    }
+    audited.push_back(std::move(view));
+  }
+  return audited;
+}
+
 std::string Registry::ServiceOfCookie(uint64_t cookie) const {
   auto found = listeners_.find(cookie);
   if (found != listeners_.end()) return sessions_.at(found->second.session).name;

@@ -41,15 +41,27 @@ Json ConnectWord(const Registry::ServiceView& service) {
                                                                                                 : "not enforced";
 }
 
-Json ToJson(const Registry::ServiceView& service) {
+uint64_t FindingsOf(const AuditTotals& audit, const std::string& service) {
+  const auto found = audit.by_service.find(service);
+  return found == audit.by_service.end() ? 0 : found->second;
+}
+
+Json ToJson(const Registry::ServiceView& service, const AuditTotals& audit) {
   Json addresses = Json::array(), listeners = Json::array();
   for (const auto& address : {service.addresses.v4, service.addresses.v6}) {
     if (address.has_value()) addresses.push_back(address->ToString());
   }
   for (const Registry::ListenerView& listener : service.listeners) listeners.push_back(ToJson(listener));
-  return Json{{"name", service.name},         {"pid", service.pid},     {"uid", service.uid},
-              {"private", addresses},         {"walls", service.walls}, {"connect", ConnectWord(service)},
-              {"attached", service.attached}, {"listeners", listeners}, {"connections", service.counters.dispatched}};
+  return Json{{"name", service.name},
+              {"pid", service.pid},
+              {"uid", service.uid},
+              {"private", addresses},
+              {"walls", service.walls},
+              {"connect", ConnectWord(service)},
+              {"attached", service.attached},
+              {"listeners", listeners},
+              {"connections", service.counters.dispatched},
+              {"findings", FindingsOf(audit, service.name)}};
 }
 
 Json ToJson(const BackendTotals& totals) {
@@ -67,17 +79,20 @@ std::string PublicText(const Prefix& prefix, uint16_t port) {
   return prefix.base.is_v4() ? absl::StrCat(place, ":", at) : absl::StrCat("[", place, "]:", at);
 }
 
-std::string StatusJson(Registry& registry, Backend& backend, const std::vector<std::string>& walls) {
+std::string StatusJson(Registry& registry, Backend& backend, const std::vector<std::string>& walls,
+                       const AuditTotals& audit) {
   Json services = Json::array();
-  for (const Registry::ServiceView& service : registry.Services()) services.push_back(ToJson(service));
+  for (const Registry::ServiceView& service : registry.Services()) services.push_back(ToJson(service, audit));
   Json report{{"backend", backend.name()}, {"version", FORCEBIND_VERSION}, {"walls", walls}, {"services", services}};
+  report["audit"] = {
+      {"looks", audit.looks}, {"incomplete", audit.incomplete}, {"findings", audit.current}, {"found", audit.found}};
   if (auto totals = backend.Totals(); totals.ok()) report["totals"] = ToJson(*totals);
   return Dump(report);
 }
 
-std::optional<std::string> ServiceJson(Registry& registry, const std::string& name) {
+std::optional<std::string> ServiceJson(Registry& registry, const std::string& name, const AuditTotals& audit) {
   for (const Registry::ServiceView& service : registry.Services()) {
-    if (service.name == name) return Dump(ToJson(service));
+    if (service.name == name) return Dump(ToJson(service, audit));
   }
   return std::nullopt;
 }

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "supervisor/audit_totals.h"
 #include "supervisor/registry.h"
 
 namespace forcebind {
@@ -21,9 +22,10 @@ namespace forcebind {
 std::string PublicText(const Prefix& prefix, uint16_t port);
 
 // `walls`: which ones this supervisor can put behind services.
-std::string StatusJson(Registry& registry, Backend& backend, const std::vector<std::string>& walls);
+std::string StatusJson(Registry& registry, Backend& backend, const std::vector<std::string>& walls,
+                       const AuditTotals& audit = {});
 // One service's part; nullopt if none has that name.
-std::optional<std::string> ServiceJson(Registry& registry, const std::string& name);
+std::optional<std::string> ServiceJson(Registry& registry, const std::string& name, const AuditTotals& audit = {});
 
 }  // namespace forcebind
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "sys/small_file.h"
@@ -20,6 +21,7 @@ namespace forcebind {
 namespace {
 
 constexpr size_t kMaxMountinfo = 4 << 20;
+constexpr size_t kMaxProcs = 32 << 20;
 
 // Blanks and the like stand as three octal digits in mountinfo.
 std::string Unescaped(absl::string_view text) {
@@ -136,6 +138,22 @@ int MoveToCgroup(const std::string& directory, pid_t pid) {
 
 void ForEachCgroup(const CgroupMount& mount, const std::function<void(const std::string&)>& found) {
   Walk(mount.path, found);
+}
+
+CgroupTree ReadCgroupTree(const std::string& directory) {
+  CgroupTree tree;
+  const auto add = [&tree](const std::string& place) {
+    struct stat info;
+    if (stat(place.c_str(), &info) == 0) tree.ids.push_back(info.st_ino);
+    const std::string text = ReadSmallFile(place + "/cgroup.procs", kMaxProcs).value_or("");
+    for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
+      pid_t pid = 0;
+      if (absl::SimpleAtoi(line, &pid) && pid > 0) tree.processes.push_back(pid);
+    }
+  };
+  add(directory);
+  Walk(directory, add);
+  return tree;
 }
 
 }  // namespace forcebind

@@ -8,9 +8,11 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 
@@ -42,6 +44,13 @@ int MoveToCgroup(const std::string& directory, pid_t pid);
 
 // Calls `found` with the directory of every cgroup in the hierarchy.
 void ForEachCgroup(const CgroupMount& mount, const std::function<void(const std::string& directory)>& found);
+
+// The cgroup and those below it: their ids, as the kernel gives them with sockets, and the processes that are in them.
+struct CgroupTree {
+  std::vector<uint64_t> ids;
+  std::vector<pid_t> processes;
+};
+CgroupTree ReadCgroupTree(const std::string& directory);
 
 }  // namespace forcebind
 

@@ -19,9 +19,9 @@ constexpr uint32_t kAllStates = ~0u;
 constexpr uint32_t kConnectedStates = 1u << TCP_ESTABLISHED;
 
 int ReadAttribute(const nlattr* attribute, void* found) {
-  if (mnl_attr_get_type(attribute) == INET_DIAG_SKV6ONLY) {
-    static_cast<DiagSocket*>(found)->v6only = mnl_attr_get_u8(attribute) != 0;
-  }
+  auto* socket = static_cast<DiagSocket*>(found);
+  if (mnl_attr_get_type(attribute) == INET_DIAG_SKV6ONLY) socket->v6only = mnl_attr_get_u8(attribute) != 0;
+  if (mnl_attr_get_type(attribute) == INET_DIAG_CGROUP_ID) socket->cgroup = mnl_attr_get_u64(attribute);
   return MNL_CB_OK;
 }
 

@@ -28,6 +28,7 @@ struct DiagSocket {
   uint64_t cookie = 0;  // SO_COOKIE
   uint32_t inode = 0;   // as in /proc/PID/fd
   uint32_t uid = 0;
+  uint64_t cgroup = 0;  // the cgroup v2 in which it was made, as the inode of its directory; 0 = unknown
 };
 
 absl::StatusOr<std::vector<DiagSocket>> ListListeners();

@@ -16,8 +16,9 @@ constexpr uint32_t kMagic = 0x444e4246;  // "FBND"
 constexpr size_t kHeaderSize = 8;        // magic, version, type
 
 // A type's number on the wire is its place in Message, from 1: new types are appended, none is ever taken out.
-constexpr const char* kTypeNames[] = {"Hello",   "Claim",  "Listener", "Counters", "StatusRequest", "ExplainRequest",
-                                      "Welcome", "Result", "Document", "Opened",   "Enclose"};
+constexpr const char* kTypeNames[] = {"Hello",          "Claim",        "Listener", "Counters", "StatusRequest",
+                                      "ExplainRequest", "Welcome",      "Result",   "Document", "Opened",
+                                      "Enclose",        "AuditRequest", "LetIn"};
 static_assert(std::size(kTypeNames) == std::variant_size_v<Message>);
 
 template <typename Io>
@@ -188,6 +189,14 @@ void Fields(Io& io, Ref<Io, Counters> message) {
 
 template <typename Io>
 void Fields(Io&, Ref<Io, StatusRequest>) {}
+
+template <typename Io>
+void Fields(Io&, Ref<Io, AuditRequest>) {}
+
+template <typename Io>
+void Fields(Io& io, Ref<Io, LetIn> message) {
+  io.List(message.cookies, kMaxOpened, "sockets", [&](Ref<Io, uint64_t> cookie) { io.Number(cookie, "cookie"); });
+}
 
 template <typename Io>
 void Fields(Io& io, Ref<Io, ExplainRequest> message) {

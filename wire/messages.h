@@ -91,6 +91,13 @@ struct Opened {
   friend bool operator==(const Opened&, const Opened&) = default;
 };
 
+// launcher and companion → supervisor, after Hello: the inherited sockets that the profile lets in (inherited-sockets =
+// "allow"), wherever they are, by SO_COOKIE. Nothing is answered.
+struct LetIn {
+  std::vector<uint64_t> cookies;
+  friend bool operator==(const LetIn&, const LetIn&) = default;
+};
+
 // companion → supervisor: what it has done since the last one. Nothing is answered.
 struct Counters {
   // By verdict, in the order of notify/call_counters.h.
@@ -108,6 +115,12 @@ struct ExplainRequest {
   Protocol protocol = Protocol::kTcp;
   Endpoint endpoint;
   friend bool operator==(const ExplainRequest&, const ExplainRequest&) = default;
+};
+
+// command → supervisor: look now whether a service holds a listener elsewhere than at its own addresses. Answered as
+// those above.
+struct AuditRequest {
+  friend bool operator==(const AuditRequest&, const AuditRequest&) = default;
 };
 
 // supervisor → companion.
@@ -137,7 +150,7 @@ struct Enclose {
 };
 
 using Message = std::variant<Hello, Claim, Listener, Counters, StatusRequest, ExplainRequest, Welcome, Result, Document,
-                             Opened, Enclose>;
+                             Opened, Enclose, AuditRequest, LetIn>;
 
 // REQUIRES: every list and string of `message` within the bounds above and those of core/service_policy.h (but
 // Result::text, see there), names that are IsServiceName(), prefixes that are IsValid(), addresses of their place's

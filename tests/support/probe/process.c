@@ -101,6 +101,16 @@ static void Daemon(struct Answer* answer) {
   close(first_lives[0]);
 }
 
+// orphan FD: ends when the test says so, and leaves a child behind, until the test closes its end of FD.
+static void Orphan(const struct Line* line) {
+  char byte;
+  fflush(stdout);
+  if (fork() == 0) _exit(read(Number(Word(line, 1)), &byte, 1) == 0 ? 0 : 1);
+  printf("born\n");
+  fflush(stdout);
+  _exit(read(STDIN_FILENO, &byte, 1) == 1 ? 0 : 1);
+}
+
 // ---- many binds at once, and binds under signals
 
 static struct sockaddr_in crowd_address;
@@ -325,6 +335,7 @@ int ProcessCall(const struct Line* line, struct Answer* answer) {
   if (strcmp(call, "spawn") == 0) return Spawn(line, answer), known;
   if (strcmp(call, "exec") == 0) return fflush(stdout), Exec(line), known;
   if (strcmp(call, "daemon") == 0) return Daemon(answer), known;
+  if (strcmp(call, "orphan") == 0) return Orphan(line), known;
   if (strcmp(call, "crowd") == 0) return Crowd(line, answer), known;
   if (strcmp(call, "storm") == 0) return Storm(line, answer), known;
   if (strcmp(call, "interrupt") == 0) return Interrupt(line, answer), known;

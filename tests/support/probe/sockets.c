@@ -199,6 +199,20 @@ static void Descriptor(const struct Line* line, struct Answer* answer) {
   if (strcmp(call, "accept") == 0) SetResult(answer, accept(fd, NULL, NULL));
 }
 
+// receive FD: a descriptor that comes over a Unix socket.
+static void Receive(const struct Line* line, struct Answer* answer) {
+  char byte, control[CMSG_SPACE(sizeof(int))];
+  struct iovec data = {&byte, 1};
+  struct msghdr message = {
+      .msg_iov = &data, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+  int received = -1;
+  SetResult(answer, recvmsg(Number(Word(line, 1)), &message, 0));
+  if (answer->value < 0) return;
+  const struct cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header != NULL && header->cmsg_type == SCM_RIGHTS) memcpy(&received, CMSG_DATA(header), sizeof(received));
+  answer->value = received;
+}
+
 static void SocketPair(const struct Line* line, struct Answer* answer) {
   int pair[2];
   SetResult(answer, socketpair(ValueOf(kFamilies, Word(line, 1)), ValueOf(kTypes, Word(line, 2)), 0, pair));
@@ -217,7 +231,8 @@ int SocketCall(const struct Line* line, struct Answer* answer) {
                 {"close", Descriptor},       {"dup", Descriptor},
                 {"dup2", Descriptor},        {"open", Descriptor},
                 {"opath", Descriptor},       {"shutdown", Descriptor},
-                {"accept", Descriptor},      {"socketpair", SocketPair}};
+                {"accept", Descriptor},      {"socketpair", SocketPair},
+                {"receive", Receive}};
   for (size_t i = 0; i < sizeof(kCalls) / sizeof(kCalls[0]); ++i) {
     if (strcmp(line->words[0], kCalls[i].call) == 0) {
       kCalls[i].run(line, answer);

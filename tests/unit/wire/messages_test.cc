@@ -73,7 +73,10 @@ std::vector<Message> EveryMessage() {
           Result{},
           Document{},
           Enclose{FullRules()},
-          Enclose{}};
+          Enclose{},
+          AuditRequest{},
+          LetIn{{1, 0x123456789abcdef0}},
+          LetIn{}};
 }
 
 Hello LargestHello() {
