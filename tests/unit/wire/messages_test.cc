@@ -111,7 +111,7 @@ TEST(Messages, EveryOneIsReadAsItWasWritten) {
 
 // The layout is a promise between a running service and a newer supervisor.
 TEST(Messages, LayoutIsFixed) {
-  const std::vector<uint8_t> claim = {'F', 'B', 'N', 'D', 3, 0, 2, 0, 17, 4, 127, 84, 3, 1, 0x35, 0x14, 1};
+  const std::vector<uint8_t> claim = {'F', 'B', 'N', 'D', 4, 0, 2, 0, 17, 4, 127, 84, 3, 1, 0x35, 0x14, 1};
   EXPECT_EQ(Encode(Claim{Protocol::kUdp, At("127.84.3.1:5173"), true}), claim);
 }
 
@@ -170,13 +170,15 @@ TEST(Messages, AnotherVersionIsNamed) {
   bytes.push_back(77);  // whatever another version may put there
   const absl::Status status = Decode(bytes).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_EQ(status.message(), "the other side speaks version 9 of the protocol, this one version 3");
+  EXPECT_EQ(status.message(), "the other side speaks version 9 of the protocol, this one version 4");
 }
 
 TEST(Messages, WhatIsNotOneIsRefused) {
   EXPECT_THAT(RefusalOf(Document{}, [](auto& bytes) { bytes[0] ^= 1; }), HasSubstr("begins with something else"));
   EXPECT_THAT(RefusalOf(Document{}, [](auto& bytes) { bytes[kTypeOffset] = 0; }), HasSubstr("unknown type 0"));
-  EXPECT_THAT(RefusalOf(Document{}, [](auto& bytes) { bytes[kTypeOffset] = 12; }), HasSubstr("unknown type 12"));
+  constexpr uint8_t kNext = std::variant_size_v<Message> + 1;
+  EXPECT_THAT(RefusalOf(Document{}, [](auto& bytes) { bytes[kTypeOffset] = kNext; }),
+              HasSubstr(absl::StrCat("unknown type ", kNext)));
   EXPECT_THAT(RefusalOf(Document{}, [](auto& bytes) { bytes.resize(kMaxMessageSize + 1); }), HasSubstr("longer than"));
 }
 
