@@ -34,7 +34,7 @@ constexpr char kTarget[] = "/mnt/bin/fire_target";
 constexpr char kCompanion[] = "forcebind";
 constexpr long kDefaultBinds = 30000;
 constexpr long kBindsPerRound = 10000;
-constexpr long kMayGrowKb = 512;  // what is kept of sockets has its limits (notify/call_handler.cc, pinned_sockets.h)
+constexpr long kMayGrowKb = 1024;  // what is kept of sockets has its limits (notify/call_handler.cc, pinned_sockets.h)
 
 long Binds() {
   const char* wanted = getenv("FORCEBIND_FIRE_BINDS");
