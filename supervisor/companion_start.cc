@@ -86,10 +86,26 @@ bool FindMountNamespace(pid_t pid, std::shared_ptr<UniqueFd>* mounts) {
   return (*mounts)->valid();
 }
 
+bool ParseLimit(const std::string& text, rlim_t* limit) {
+  *limit = RLIM_INFINITY;
+  return text == "unlimited" || absl::SimpleAtoi(text, limit);
+}
+
+// By /proc/PID/limits, whose lines are in the order of the resources' numbers; prlimit(2) takes CAP_SYS_RESOURCE. The
+// columns are at least two blanks apart: name, soft, hard, unit.
 bool ReadLimits(pid_t pid, CompanionOrigin* origin) {
-  for (int resource = 0; resource < RLIM_NLIMITS; ++resource) {
-    const size_t at = static_cast<size_t>(resource);
-    if (prlimit(pid, static_cast<__rlimit_resource>(resource), nullptr, &origin->limits[at]) != 0) return false;
+  absl::StatusOr<std::string> text = ReadSmallFile(absl::StrCat("/proc/", pid, "/limits"), kMaxStatusFile);
+  if (!text.ok()) return false;
+  const std::vector<std::string> lines = absl::StrSplit(*text, '\n', absl::SkipEmpty());
+  if (lines.size() != origin->limits.size() + 1) return false;
+  for (size_t resource = 0; resource < origin->limits.size(); ++resource) {
+    const std::vector<absl::string_view> columns =
+        absl::StrSplit(lines[resource + 1], absl::ByString("  "), absl::SkipWhitespace());
+    rlimit& limit = origin->limits[resource];
+    if (columns.size() < 3 || !ParseLimit(std::string(absl::StripAsciiWhitespace(columns[1])), &limit.rlim_cur) ||
+        !ParseLimit(std::string(absl::StripAsciiWhitespace(columns[2])), &limit.rlim_max)) {
+      return false;
+    }
   }
   return true;
 }

@@ -34,7 +34,7 @@ struct Answer {
   bool is_pidfd = false;
   DescriptorKind kind = DescriptorKind::kOther;
   bool is_ip() const { return report.is_socket && (report.domain == AF_INET || report.domain == AF_INET6); }
-  bool may_be_kept() const { return is_ip() || kind != DescriptorKind::kOther; }
+  bool may_be_kept() const { return is_ip() || is_pidfd || kind != DescriptorKind::kOther; }
 };
 static_assert(std::is_trivially_copyable_v<Answer>);
 
