@@ -11,7 +11,8 @@
 // entries since the beginning; an entry is written before it is counted. What was done and not counted is not pinned,
 // and so its listen is refused.
 //
-// LIMITS   The last 16,384 sockets at least, by cookie, which no other socket ever has; after a takeover, as many as the
+// LIMITS   The last 16,384 sockets at least, by cookie, which no other socket ever has; after a takeover, as many as
+// the
 //          journal has room for.
 // THREADS  Thread-compatible.
 // Tested by tests/unit/notify/pinned_sockets_test.cc and tests/escape/.

@@ -7,8 +7,8 @@
 //   program of the client's user, which may never answer, and then not even SIGKILL helps. Whether a packet has
 //   descriptors can be seen without receiving them (MSG_PEEK without room for them, MSG_CTRUNC in unix(7)), what they
 //   are cannot. So a child receives the packet, keeps none of our descriptors, hands back the bytes and, if it is one
-//   whose close asks nobody (an IPv4 or IPv6 socket, a pidfd, or of a kind in descriptor_kind), that one, and closes the rest. A
-//   child that does not come back from that stays behind alone.
+//   whose close asks nobody (an IPv4 or IPv6 socket, a pidfd, or of a kind in descriptor_kind), that one, and closes
+//   the rest. A child that does not come back from that stays behind alone.
 // TRUST    The client is hostile. The child is what may come to harm.
 // LIMITS   A child that does not answer within two seconds is left alone, and its packet is lost.
 // THREADS  Thread-compatible. REQUIRES: this process has one thread, and SIGCHLD is ignored.

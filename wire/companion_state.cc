@@ -61,8 +61,8 @@ void Field(Io& io, Ref<Io, WallChoice> walls) {
 // All of it but what Hello says. Taken apart by name, so that a policy with a field more does not compile here.
 template <typename Io>
 void Rest(Io& io, Ref<Io, ServicePolicy> policy) {
-  auto& [name, addresses, publish, allow, egress, multicast, unix_sockets, loopback, host_loopback, connect, report_requested,
-         families, walls, inherited_sockets] = policy;
+  auto& [name, addresses, publish, allow, egress, multicast, unix_sockets, loopback, host_loopback, connect,
+         report_requested, families, walls, inherited_sockets] = policy;
   (void)name, (void)addresses, (void)publish;
   bool limited = allow.has_value();
   io.Bool(limited, "allow present");
