@@ -12,8 +12,7 @@
 // and so its listen is refused.
 //
 // LIMITS   The last 16,384 sockets at least, by cookie, which no other socket ever has; after a takeover, as many as
-// the
-//          journal has room for.
+//          the journal has room for.
 // THREADS  Thread-compatible.
 // Tested by tests/unit/notify/pinned_sockets_test.cc and tests/escape/.
 #ifndef FORCEBIND_NOTIFY_PINNED_SOCKETS_H_
