@@ -41,12 +41,15 @@ static __always_inline struct bpf_sock *fb_find(struct bpf_sock_addr *ctx, struc
 	return bpf_sk_lookup_tcp(ctx, tuple, size, BPF_F_CURRENT_NETNS, 0);
 }
 
+/* UDP-Lite has a table of sockets of its own, into which no program can look: its loopback is always the service's. */
 static __always_inline bool fb_listens4(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy)
 {
 	struct bpf_sock_tuple tuple = {};
 	struct bpf_sock *sk;
 	bool own;
 
+	if (ctx->protocol == IPPROTO_UDPLITE)
+		return true;
 	tuple.ipv4.saddr = policy->private4;
 	tuple.ipv4.daddr = policy->private4;
 	tuple.ipv4.dport = (__be16)ctx->user_port;
@@ -65,6 +68,8 @@ static __always_inline bool fb_listens6(struct bpf_sock_addr *ctx, const struct 
 	struct bpf_sock *sk;
 	bool own;
 
+	if (ctx->protocol == IPPROTO_UDPLITE)
+		return true;
 	__builtin_memcpy(tuple.ipv6.saddr, policy->private6, sizeof(tuple.ipv6.saddr));
 	__builtin_memcpy(tuple.ipv6.daddr, policy->private6, sizeof(tuple.ipv6.daddr));
 	tuple.ipv6.dport = (__be16)ctx->user_port;

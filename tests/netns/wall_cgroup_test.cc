@@ -281,6 +281,22 @@ TEST_F(CgroupWallTest, DatagramsReachTheServiceItselfOnLoopback) {
   }
 }
 
+// Whose sockets no program can look up.
+TEST_F(CgroupWallTest, UdpLiteReachesTheServiceItself) {
+  ExpectEnclosed(
+      {},
+      [] {
+        const UniqueFd receiver(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDPLITE));
+        const UniqueFd sender(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, IPPROTO_UDPLITE));
+        const timeval limit = {.tv_sec = 10, .tv_usec = 0};
+        setsockopt(receiver.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+        char text[8];
+        if (Bind(receiver.get(), "127.0.0.1:5300") != 0 || SendTo(sender.get(), "127.0.0.1:5300") != 0) return "not sent";
+        return recv(receiver.get(), text, sizeof(text), 0) > 0 ? "received" : "lost";
+      },
+      "received");
+}
+
 TEST_F(CgroupWallTest, DatagramsReachTheHostsLoopbackOtherwise) {
   const UniqueFd hosts = HostSocket("127.0.0.1:5300", SOCK_DGRAM), hosts6 = HostSocket("[::1]:5300", SOCK_DGRAM);
   EXPECT_EQ(Enclosed({}, [] { return SendTo(Open(AF_INET, SOCK_DGRAM).get(), "127.0.0.1:5300"); }), 0);
