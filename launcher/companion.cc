@@ -153,8 +153,6 @@ absl::Status BecomeCompanion(Standing standing) {
   sigprocmask(SIG_SETMASK, &children, nullptr);
   prctl(PR_SET_NAME, "forcebind");
   if (prctl(PR_SET_DUMPABLE, 0) != 0) return ErrnoStatus(errno, "become undumpable");
-  // In parent mode the service would inherit it.
-  if (own_session && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return ErrnoStatus(errno, "set no_new_privs");
   Capabilities own;
   if (const int failed = GetCapabilities(&own)) return ErrnoStatus(failed, "read capabilities");
   if (const int failed = SetEffectiveCapabilities(own.effective & ~(uint64_t{1} << CAP_NET_BIND_SERVICE))) {

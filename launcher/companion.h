@@ -16,9 +16,9 @@
 //   Either one notices the other's death by pidfd.
 //
 //   The companion has a session of its own (no terminal signals; in parent mode, launcher/parent_mode.h, a group of its
-//   own in the service's session), holds none of the service's descriptors, is not dumpable, can gain no privileges,
-//   ignores the signals that end a service (it ends by itself, with the last process that the filter watches), and has
-//   laid down CAP_NET_BIND_SERVICE (sys/capabilities.h).
+//   own in the service's session), holds none of the service's descriptors, is not dumpable, ignores the signals that
+//   end a service (it ends by itself, with the last process that the filter watches), and has laid down
+//   CAP_NET_BIND_SERVICE (sys/capabilities.h).
 #ifndef FORCEBIND_LAUNCHER_COMPANION_H_
 #define FORCEBIND_LAUNCHER_COMPANION_H_
 

@@ -7,7 +7,6 @@
 
 #include "launcher/command.h"
 #include "launcher/output.h"
-#include "launcher/take_over.h"
 
 namespace forcebind {
 namespace {
@@ -46,7 +45,6 @@ int Main(int argc, char** argv) {
   for (const Command& command : kCommands) {
     if (name == command.name) return RunCommand(command, argc - 1, argv + 1);
   }
-  if (name == kTakeOverVerb) return TakeOver(argc - 1, argv + 1);
   if (name == "--version") return RunCommand(kCommands[std::size(kCommands) - 1], 1, argv);
   const bool asked = name == "--help" || name == "-h" || name == "help";
   if (!asked && !name.empty()) fprintf(stderr, "forcebind: there is no command \"%s\"\n", name.c_str());

@@ -2,6 +2,7 @@
 #include "launcher/run.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,8 +11,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <optional>
-#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "core/wall_rules.h"
@@ -21,7 +20,6 @@
 #include "launcher/ready_filters.h"
 #include "launcher/service_family.h"
 #include "launcher/service_setup.h"
-#include "launcher/spare_memory.h"
 #include "notify/call_handler.h"
 #include "sys/capabilities.h"
 #include "sys/errno_status.h"
@@ -44,7 +42,7 @@ int Fail(const absl::Status& status) {
 struct Plan {
   ServiceSetup setup;
   LogLevel log_level;
-  StderrFile stderr_file;
+  int stderr_fd;  // -1: forcebind was started without one
   std::vector<std::string> command;
   std::vector<sock_filter> filter;
   uint64_t netns_cookie;
@@ -78,34 +76,10 @@ absl::Status RaiseCgroupWall(const Plan& plan, int service, ServiceLog& log) {
   return absl::OkStatus();
 }
 
-// What another companion of the service would have to know.
-wire::CompanionState StateFor(const Plan& plan) {
-  wire::CompanionState state{.hello = plan.setup.link->hello(),
-                             .policy = plan.setup.policy,
-                             .let_in = plan.setup.link->let_in().cookies,
-                             .supervisor_path = plan.setup.link->path(),
-                             .netns_cookie = plan.netns_cookie,
-                             .log_level = static_cast<uint8_t>(plan.log_level),
-                             .has_stderr = plan.stderr_file.present,
-                             .stderr_device = plan.stderr_file.device,
-                             .stderr_inode = plan.stderr_file.inode};
-  state.hello.resumed = true;
-  return state;
-}
-
-// Memory that outlives this companion, where there may be another one after it. Not in parent mode: what the supervisor
-// starts is not the service's parent.
-absl::StatusOr<std::optional<SpareMemory>> MemoryFor(const Plan& plan, bool parent_mode) {
-  if (plan.setup.link == nullptr || parent_mode) return std::nullopt;
-  absl::StatusOr<SpareMemory> memory = SpareMemory::Create();
-  if (!memory.ok()) return memory.status();
-  return std::optional<SpareMemory>(*std::move(memory));
-}
-
 // The companion's whole life. `service`: a pidfd of the launcher, which is to be the service. `family`: in parent mode.
 int Accompany(const Plan& plan, HandOver& hand_over, int service, ServiceFamily* family) {
   const ServiceSetup& setup = plan.setup;
-  ServiceLog log(setup.policy.name, plan.log_level, plan.stderr_file);
+  ServiceLog log(setup.policy.name, plan.log_level, plan.stderr_fd);
   absl::Status ready = BecomeCompanion(family == nullptr ? Standing::kOwnSession : Standing::kOwnGroup);
   if (!ready.ok()) return Fail(ready);
   NoSupervisor nobody;
@@ -113,18 +87,14 @@ int Accompany(const Plan& plan, HandOver& hand_over, int service, ServiceFamily*
   absl::StatusOr<UniqueFd> notify_fd =
       hand_over.Take(service, family != nullptr ? family->descriptors() : std::vector<int>{service});
   if (!notify_fd.ok()) return kOwnFailure;
-  absl::StatusOr<std::optional<SpareMemory>> memory = MemoryFor(plan, family != nullptr);
-  if (!memory.ok()) return kOwnFailure;
-  absl::StatusOr<std::unique_ptr<SeccompNotify>> device =
-      SeccompNotify::Create(*std::move(notify_fd), *memory ? (*memory)->call_room() : absl::Span<uint8_t>());
+  absl::StatusOr<std::unique_ptr<SeccompNotify>> device = SeccompNotify::Create(*std::move(notify_fd));
   if (!device.ok()) return kOwnFailure;
   Publisher& publisher = link != nullptr ? static_cast<Publisher&>(*link) : nobody;
   std::vector<LoopSource*> sources;
   if (link != nullptr) sources.push_back(link);
   if (family != nullptr) sources.push_back(family);
   if (link != nullptr) link->TakeOver();
-  CallHandler handler(setup.policy, **device, publisher, log, plan.netns_cookie, link != nullptr,
-                      *memory ? (*memory)->journal() : absl::Span<uint64_t>());
+  CallHandler handler(setup.policy, **device, publisher, log, plan.netns_cookie, link != nullptr);
   absl::Status raised = RaiseCgroupWall(plan, service, log);
   if (!raised.ok()) {
     // The service ends by itself, and says why.
@@ -132,8 +102,6 @@ int Accompany(const Plan& plan, HandOver& hand_over, int service, ServiceFamily*
     return 0;
   }
   if (family == nullptr) close(service);
-  if (*memory) (*memory)->Write(StateFor(plan));
-  if (*memory) link->OfferSpare({.notify_fd = (*device)->fd(), .memory_fd = (*memory)->fd()});
   hand_over.Confirm();
   return RunNotifyLoop(
       **device, [&](const Notification& call) { return handler.Handle(call); }, sources);
@@ -147,7 +115,7 @@ absl::Status AllowFilter() {
   return ErrnoStatus(errno, "set no_new_privs");
 }
 
-absl::StatusOr<Plan> MakePlan(const RunOptions& options, StderrFile stderr_file) {
+absl::StatusOr<Plan> MakePlan(const RunOptions& options, int stderr_fd) {
   absl::StatusOr<ServiceSetup> setup = SetUpService(options);
   if (!setup.ok()) return setup.status();
   absl::Status inherited = CheckInheritedSockets(setup->policy);
@@ -162,7 +130,7 @@ absl::StatusOr<Plan> MakePlan(const RunOptions& options, StderrFile stderr_file)
   if (!filter.ok()) return filter.status();
   absl::StatusOr<uint64_t> netns_cookie = OwnNetnsCookie();
   if (!netns_cookie.ok()) return netns_cookie.status();
-  return Plan{*std::move(setup), options.log_level, stderr_file, options.command, *std::move(filter), *netns_cookie};
+  return Plan{*std::move(setup), options.log_level, stderr_fd, options.command, *std::move(filter), *netns_cookie};
 }
 
 // The calling process is under force from here on. REQUIRES: AllowFilter(), which Landlock needs as well; the companion
@@ -231,10 +199,10 @@ int AccompanyAsParent(const Plan& plan, UniqueFd caller, const CallersSignals& s
 }  // namespace
 
 int Run(const RunOptions& options) {
-  const StderrFile stderr_file = StderrFile::Of(STDERR_FILENO);  // before another file gets its number
+  const bool has_stderr = fcntl(STDERR_FILENO, F_GETFD) >= 0;
   absl::StatusOr<bool> as_parent = NeedsParentMode();
   if (!as_parent.ok()) return Fail(as_parent.status());
-  absl::StatusOr<Plan> plan = MakePlan(options, stderr_file);
+  absl::StatusOr<Plan> plan = MakePlan(options, has_stderr ? STDERR_FILENO : -1);
   if (!plan.ok()) return Fail(plan.status());
   const ServiceSetup& setup = plan->setup;
   if (!setup.note.empty() && options.log_level >= LogLevel::kWarning) {

@@ -34,7 +34,6 @@ StatusService ToService(const Json& json) {
   StatusService service{.name = JsonText(json, "name"),
                         .pid = JsonNumber(json, "pid"),
                         .attached = JsonFlag(json, "attached", true),
-                        .takeovers = JsonNumber(json, "takeovers"),
                         .addresses = JsonTexts(json, "private"),
                         .connect = JsonText(json, "connect"),
                         .listeners = {},

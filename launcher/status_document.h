@@ -29,8 +29,7 @@ struct StatusListener {
 struct StatusService {
   std::string name;
   int64_t pid = 0;
-  bool attached = true;   // its companion is connected to the supervisor
-  int64_t takeovers = 0;  // how often its companion was killed, and another one took its place
+  bool attached = true;  // its companion is connected to the supervisor
   std::vector<std::string> addresses;
   std::string connect;  // "open", "enforced", "not enforced"; empty: not known
   std::vector<StatusListener> listeners;

@@ -45,11 +45,8 @@ std::string Remarks(const StatusService& service) {
     absl::StrAppend(&out, name, ": holds ", service.findings, service.findings == 1 ? " socket" : " sockets",
                     " elsewhere, see `forcebind audit`\n");
   }
-  if (service.takeovers > 0) {
-    absl::StrAppend(&out, name, ": its companion was killed and replaced ", service.takeovers,
-                    service.takeovers == 1 ? " time\n" : " times\n");
-  }
-  if (!service.attached) absl::StrAppend(&out, name, ": its companion is not connected to the supervisor\n");
+  if (!service.attached)
+    absl::StrAppend(&out, name, ": its companion has not come back since the supervisor started\n");
   if (service.connect == "enforced") absl::StrAppend(&out, name, ": its connect list is enforced by the cgroup wall\n");
   if (service.connect == "not enforced") {
     absl::StrAppend(&out, name, ": its connect list is not enforced, since it has no cgroup wall\n");

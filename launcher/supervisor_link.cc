@@ -91,7 +91,6 @@ absl::StatusOr<wire::Welcome> SupervisorLink::Connect() {
   }
   const auto* welcome = std::get_if<wire::Welcome>(&*answer);
   if (welcome == nullptr) return absl::InternalError("the supervisor answers out of turn");
-  if (absl::Status given = GiveSpare(socket->get()); !given.ok()) return given;
   fd_ = *std::move(socket);
   retry_ms_ = 0;
   if (!let_in_.cookies.empty()) Send(let_in_);
@@ -103,21 +102,6 @@ void SupervisorLink::LetIn(std::vector<uint64_t> cookies) {
   cookies.resize(std::min(cookies.size(), wire::kMaxOpened));
   let_in_.cookies = std::move(cookies);
   Send(let_in_);
-}
-
-// Nothing is answered, and nothing waited for: who is killed before the supervisor has looked has no successor.
-absl::Status SupervisorLink::GiveSpare(int socket) const {
-  if (spare_.notify_fd < 0) return absl::OkStatus();
-  int error = SendPacket(socket, wire::Encode(wire::Spare{wire::Spare::Part::kNotify}), spare_.notify_fd);
-  if (error == 0) {
-    error = SendPacket(socket, wire::Encode(wire::Spare{wire::Spare::Part::kMemory}), spare_.memory_fd);
-  }
-  return error == 0 ? absl::OkStatus() : ErrnoStatus(error, "hand a spare to the supervisor");
-}
-
-void SupervisorLink::OfferSpare(SpareDescriptors spare) {
-  spare_ = spare;
-  if (fd_.valid() && !GiveSpare(fd_.get()).ok()) HangUp();
 }
 
 void SupervisorLink::TakeOver() {

@@ -34,12 +34,6 @@ inline constexpr int kAnswerTimeoutMs = 5000;
 absl::StatusOr<wire::Message> AskSupervisor(const std::string& path, const wire::Message& question,
                                             std::string* document);
 
-// Borrowed descriptors of what is handed to the supervisor for another companion (wire::Spare); -1: nothing.
-struct SpareDescriptors {
-  int notify_fd = -1;
-  int memory_fd = -1;
-};
-
 class SupervisorLink : public Publisher, public LoopSource {
  public:
   // `hello`: with the addresses that the profile names, if any.
@@ -51,11 +45,6 @@ class SupervisorLink : public Publisher, public LoopSource {
   void Settle(const PrivateAddresses& addresses) { hello_.addresses = addresses; }
   // The supervisor is told of these whenever it is connected to. REQUIRES: a connection.
   void LetIn(std::vector<uint64_t> cookies);
-  // In the companion: hands this over, now if there is a connection, and on every later one.
-  void OfferSpare(SpareDescriptors spare);
-  const std::string& path() const { return path_; }
-  const wire::Hello& hello() const { return hello_; }
-  const wire::LetIn& let_in() const { return let_in_; }
   // In the companion: a connection of its own, since the supervisor knows a client by who connected. The launcher's,
   // which is closed in this process already, ends when the service is executed. A failure leaves the link down.
   void TakeOver();
@@ -70,7 +59,6 @@ class SupervisorLink : public Publisher, public LoopSource {
   void OnPoll(const CallCounters& counters) override;
 
  private:
-  absl::Status GiveSpare(int socket) const;
   // Sends, and waits for a Result. EACCES: none came to what is asked for.
   int Ask(const wire::Message& question, int fd, std::string* why, const char* what = "a published port");
   // Without an answer; hangs up where it would have to wait.
@@ -83,7 +71,6 @@ class SupervisorLink : public Publisher, public LoopSource {
 
   std::string path_;
   wire::Hello hello_;
-  SpareDescriptors spare_;
   UniqueFd fd_;
   int retry_ms_ = 0;
   CallCounters sent_;

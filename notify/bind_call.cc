@@ -150,8 +150,7 @@ CallHandler::Outcome CallHandler::BindUnix(const Subject& subject) {
   const auto* name = reinterpret_cast<const sockaddr_un*>(&subject.address.storage);
   const bool is_path = subject.address.size > offsetof(sockaddr_un, sun_path) && name->sun_path[0] != '\0';
   if (is_path) return BindAsTask(subject);
-  const int error = ErrnoOf(bind(subject.socket.get(), subject.address.get(), subject.address.size));
-  return {Forgive(subject, subject.address, error), Verdict::kAsRequested};
+  return {ErrnoOf(bind(subject.socket.get(), subject.address.get(), subject.address.size)), Verdict::kAsRequested};
 }
 
 // Port id 0 asks the kernel to choose: the caller's process id, or a random negative number where that is taken
@@ -188,7 +187,7 @@ CallHandler::Outcome CallHandler::BindAsTask(const Subject& subject) {
   const int error = CallAsTask(subject, identity, [&] {
     return ErrnoOf(bind(subject.socket.get(), subject.address.get(), subject.address.size));
   });
-  return {Forgive(subject, subject.address, error), Verdict::kAsRequested};
+  return {error, Verdict::kAsRequested};
 }
 
 }  // namespace forcebind

@@ -6,7 +6,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "notify/bind_private.h"
-#include "notify/inet_sockaddr.h"
 #include "sys/capabilities.h"
 #include "sys/errno_status.h"
 #include "sys/netns.h"
@@ -17,21 +16,6 @@ namespace forcebind {
 namespace {
 
 constexpr size_t kMaxKnownSockets = 1024;
-
-bool IsInet(const SockAddr& name) { return name.family() == AF_INET || name.family() == AF_INET6; }
-
-// Is `current`, of a bound socket, what a bind of `wanted` makes of it?
-bool IsNamed(const SockAddr& current, const SockAddr& wanted) {
-  if (current.family() != wanted.family()) return false;
-  if (IsInet(current)) {
-    const Endpoint has = ToEndpoint(current), asked = ToEndpoint(wanted);
-    return has.address == asked.address && has.port != 0 && (asked.port == 0 || has.port == asked.port);
-  }
-  // The kernel has chosen the port id, or the socket has the one that was asked for.
-  if (current.family() == AF_NETLINK) return true;
-  // A path comes back with a NUL at its end, whether it had one or not. What is behind a name's size is zero.
-  return memcmp(&current.storage, &wanted.storage, sizeof(current.storage)) == 0;
-}
 
 }  // namespace
 
@@ -65,7 +49,6 @@ CallHandler::Outcome CallHandler::Handle(const Notification& notification) {
 int CallHandler::Gather(const Notification& notification, Subject* subject) {
   subject->id = notification.id;
   subject->tid = notification.tid;
-  subject->repeated = notification.repeated;
   if (notification.tid <= 0) return EPERM;
   const auto read = [&](uint64_t address, void* buffer, size_t size) {
     return ReadTargetMemory(notification.tid, address, buffer, size);
@@ -130,21 +113,6 @@ SocketFacts CallHandler::FactsOf(const Subject& subject) const {
 }
 
 int CallHandler::BindPort(const Subject& subject, const SockAddr& name) {
-  return Forgive(subject, name, BindWithRights(subject, name));
-}
-
-int CallHandler::Forgive(const Subject& subject, const SockAddr& name, int error) const {
-  // The file of an AF_UNIX name is looked for first.
-  const bool may_be_made = error == EINVAL || (error == EADDRINUSE && subject.domain == AF_UNIX);
-  if (!subject.repeated || !may_be_made) return error;
-  const int fd = subject.socket.get();
-  const bool may_be_connected = IsInet(name) && IntOption(fd, SOL_SOCKET, SO_TYPE, 0) == SOCK_STREAM;
-  if (may_be_connected && !pinned_.Contains(subject.cookie)) return error;
-  SockAddr current;
-  return LocalName(fd, &current) == 0 && IsNamed(current, name) ? 0 : error;
-}
-
-int CallHandler::BindWithRights(const Subject& subject, const SockAddr& name) {
   const int error = BindPrivate(subject.socket.get(), name);
   if (error != EACCES) return error;
   TaskIdentity identity;

@@ -20,10 +20,6 @@
 //          started here without waiting, and waited for by the kernel (notify/connect_call).
 //   socket, socketpair (i386 only, notify/traced_syscalls.h): made here, as the task itself, and put into its table.
 //
-//   A call that was in the hands of a companion that was killed (Notification::repeated) is done again from the start.
-//   A bind that finds the socket bound to the very name has been made already, and succeeds: of TCP, only if the
-//   journal says so, since the name may be that of a connection. Listen may be repeated.
-//
 // TRUST    Everything read from the target is hostile, and so is what other threads do to the socket meanwhile.
 // LIMITS   One call at a time; 128 bytes of the target's memory; a supervisor that does not answer costs its time
 //          limit.
@@ -57,16 +53,15 @@ class CallHandler {
   using Outcome = CallOutcome;
 
   // All borrowed, for the life of the handler. `netns_cookie`: of the namespace that the private addresses are in.
-  // `deny_mptcp`: as for the filter. `journal`: PinnedSockets'.
+  // `deny_mptcp`: as for the filter.
   CallHandler(const ServicePolicy& policy, NotifyDevice& device, Publisher& publisher, ServiceLog& log,
-              uint64_t netns_cookie, bool deny_mptcp, absl::Span<uint64_t> journal = {})
+              uint64_t netns_cookie, bool deny_mptcp)
       : policy_(policy),
         device_(device),
         publisher_(publisher),
         log_(log),
         netns_cookie_(netns_cookie),
-        deny_mptcp_(deny_mptcp),
-        pinned_(journal) {}
+        deny_mptcp_(deny_mptcp) {}
 
   Outcome Handle(const Notification& notification);
 
@@ -75,7 +70,6 @@ class CallHandler {
   struct Subject {
     uint64_t id = 0;
     pid_t tid = 0;
-    bool repeated = false;
     Call call;
     UniqueFd socket;
     int domain = 0;
@@ -128,9 +122,6 @@ class CallHandler {
   SocketFacts FactsOf(const Subject& subject) const;
   // bind() with the service's right to privileged ports, and no other.
   int BindPort(const Subject& subject, const SockAddr& name);
-  int BindWithRights(const Subject& subject, const SockAddr& name);
-  // `error` of a bind of `name`; none if that is because it was made before, for the same call.
-  int Forgive(const Subject& subject, const SockAddr& name, int error) const;
   Outcome Refuse(const Subject& subject, int error, const std::string& reason);
   void Remember(const Subject& subject, const SocketFacts& facts, const Endpoint& requested);
   const KnownSocket* Recall(const Subject& subject) const;

@@ -132,12 +132,7 @@ CallHandler::Outcome CallHandler::Connect(const Subject& subject) {
   if (subject.domain != AF_INET && subject.domain != AF_INET6) return LeaveToKernel(subject);
   const ConnectFacts facts = WithSource(FactsOf(subject), fd);
   // Connecting, connected or listening: the kernel says so, and waits where there is something to wait for.
-  if (PortProtocol(facts.socket) == Protocol::kTcp) {
-    const int state = TcpState(fd);
-    // By the companion before this one, for the same call.
-    if (subject.repeated && state == TCP_SYN_SENT && !Blocks(fd)) return {EINPROGRESS, Verdict::kRewritten};
-    if (state != TCP_CLOSE) return LeaveToKernel(subject);
-  }
+  if (PortProtocol(facts.socket) == Protocol::kTcp && TcpState(fd) != TCP_CLOSE) return LeaveToKernel(subject);
   KernelOwnSockets own(facts.socket.protocol);
   return std::visit(
       Overloaded{

@@ -17,17 +17,14 @@ uint64_t NowNs() {
   return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
 }
 
-void Serve(NotifyDevice& device, const Notification& notification, CallFunction handle, CallCounters* counters) {
+void ServeOne(NotifyDevice& device, CallFunction handle, CallCounters* counters) {
+  Notification notification;
+  if (device.Receive(&notification) != 0) return;
   const uint64_t start = NowNs();
   const CallOutcome outcome = handle(notification);
   const bool answered =
       outcome.answered || (outcome.verdict != Verdict::kGone && device.Reply(notification.id, outcome.error) == 0);
   counters->Add(answered ? outcome.verdict : Verdict::kGone, NowNs() - start);
-}
-
-void ServeNext(NotifyDevice& device, CallFunction handle, CallCounters* counters) {
-  Notification notification;
-  if (device.Receive(&notification) == 0) Serve(device, notification, handle, counters);
 }
 
 // For poll(2): -1 = for ever.
@@ -49,8 +46,6 @@ int Poll(std::vector<pollfd>* fds, const NotifyDevice& device, absl::Span<LoopSo
 
 int RunNotifyLoop(NotifyDevice& device, CallFunction handle, absl::Span<LoopSource* const> sources) {
   CallCounters counters;
-  Notification left;
-  if (device.Recover(&left)) Serve(device, left, handle, &counters);
   std::vector<pollfd> fds(sources.size() + 1);
   for (;;) {
     const int ready = Poll(&fds, device, sources, counters);
@@ -61,7 +56,7 @@ int RunNotifyLoop(NotifyDevice& device, CallFunction handle, absl::Span<LoopSour
       if (ready == 0 || ended || fds[i + 1].revents != 0) sources[i]->OnPoll(counters);
     }
     if (ended) return (fds[0].revents & POLLHUP) != 0 ? 0 : EBADF;
-    if ((fds[0].revents & POLLIN) != 0) ServeNext(device, handle, &counters);
+    if ((fds[0].revents & POLLIN) != 0) ServeOne(device, handle, &counters);
   }
 }
 

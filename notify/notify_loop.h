@@ -5,7 +5,7 @@
 //   One thread, one poll(2): the notification fd, and whatever others want watched (the link to a supervisor, the
 //   service's processes in parent mode). A call is received, done, and answered before the next one. ENOENT anywhere
 //   means that the target went away: a normal outcome. POLLHUP on the notification fd: the last task that the filter
-//   watched is gone, and so is the work. A call that a companion before this one has left half done comes first.
+//   watched is gone, and so is the work.
 //
 // THREADS  Thread-compatible.
 // Tested by tests/unit/notify/notify_loop_test.cc (against a device that dies at every step) and tests/behaviour/.

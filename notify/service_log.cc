@@ -11,17 +11,20 @@
 
 namespace forcebind {
 
-StderrFile StderrFile::Of(int fd) {
+ServiceLog::ServiceLog(std::string name, LogLevel level, int stderr_fd) : name_(std::move(name)), level_(level) {
   struct stat info;
-  if (fd < 0 || fstat(fd, &info) != 0) return {};
-  return {.present = true, .device = info.st_dev, .inode = info.st_ino};
+  if (stderr_fd >= 0 && fstat(stderr_fd, &info) == 0) {
+    have_stderr_ = true;
+    device_ = info.st_dev;
+    inode_ = info.st_ino;
+  }
 }
 
 bool ServiceLog::WriteToTarget(pid_t tid, const std::string& line) {
   UniqueFd fd;
   struct stat info;
-  if (!stderr_.present || tid == 0 || descriptors_.Fetch(tid, STDERR_FILENO, &fd) != 0) return false;
-  if (fstat(fd.get(), &info) != 0 || info.st_dev != stderr_.device || info.st_ino != stderr_.inode) return false;
+  if (!have_stderr_ || tid == 0 || descriptors_.Fetch(tid, STDERR_FILENO, &fd) != 0) return false;
+  if (fstat(fd.get(), &info) != 0 || info.st_dev != device_ || info.st_ino != inode_) return false;
   // The loop must not wait for a reader that sleeps.
   pollfd writable = {.fd = fd.get(), .events = POLLOUT, .revents = 0};
   if (poll(&writable, 1, 0) != 1 || (writable.revents & POLLOUT) == 0) return false;

@@ -11,7 +11,6 @@
 #include <sys/types.h>
 
 #include <string>
-#include <utility>
 
 #include "sys/target.h"
 
@@ -19,21 +18,10 @@ namespace forcebind {
 
 enum class LogLevel { kError, kWarning, kInfo };
 
-// Which file a service was started with as its standard error.
-struct StderrFile {
-  bool present = false;  // false: everything goes to syslog
-  dev_t device = 0;
-  ino_t inode = 0;
-  static StderrFile Of(int fd);  // -1: none
-};
-
 class ServiceLog {
  public:
-  // Lines above `level` are dropped.
-  ServiceLog(std::string name, LogLevel level, StderrFile stderr_file)
-      : name_(std::move(name)), level_(level), stderr_(stderr_file) {}
-  ServiceLog(std::string name, LogLevel level, int stderr_fd)
-      : ServiceLog(std::move(name), level, StderrFile::Of(stderr_fd)) {}
+  // Remembers which file `stderr_fd` is (-1: none, everything goes to syslog). Lines above `level` are dropped.
+  ServiceLog(std::string name, LogLevel level, int stderr_fd);
 
   bool Wants(LogLevel level) const { return level <= level_; }
   // `tid`: the thread that the line is about, 0 for none.
@@ -44,7 +32,9 @@ class ServiceLog {
 
   std::string name_;
   LogLevel level_;
-  StderrFile stderr_;
+  bool have_stderr_ = false;
+  dev_t device_ = 0;
+  ino_t inode_ = 0;
   DescriptorSource descriptors_;
 };
 

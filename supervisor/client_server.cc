@@ -41,12 +41,11 @@ Peer PeerOf(const PeerCredentials& credentials) {
 }  // namespace
 
 ClientServer::ClientServer(Options options, UniqueFd listening, EventLoop& loop, Registry& registry,
-                           SpareKeeper& spares, Documents documents, Wall wall, Log log)
+                           Documents documents, Wall wall, Log log)
     : options_(options),
       listening_(std::move(listening)),
       loop_(loop),
       registry_(registry),
-      spares_(spares),
       documents_(std::move(documents)),
       wall_(std::move(wall)),
       log_(std::move(log)),
@@ -62,12 +61,6 @@ ClientServer::~ClientServer() {
 absl::Status ClientServer::Start() {
   absl::Status questions = loop_.Add(has_questions_.get(), EPOLLIN, [this](uint32_t) { AnswerNext(); });
   if (!questions.ok()) return questions;
-  spares_.Serve({.disconnect = [this](Registry::SessionId session) { return Disconnect(session); },
-                 .end =
-                     [this](Registry::SessionId session) {
-                       registry_.End(session);
-                       wall_.end(session);
-                     }});
   return loop_.Add(listening_.get(), EPOLLIN, [this](uint32_t) { Accept(); });
 }
 
@@ -185,10 +178,11 @@ bool ClientServer::ReadOne(ClientId id) {
 }
 
 void ClientServer::Handle(ClientId id, wire::Message message, TakenPacket packet) {
-  const bool takes_fd = std::holds_alternative<wire::Listener>(message) ||
-                        std::holds_alternative<wire::Enclose>(message) || std::holds_alternative<wire::Spare>(message);
+  const bool takes_fd =
+      std::holds_alternative<wire::Listener>(message) || std::holds_alternative<wire::Enclose>(message);
   if (takes_fd != (packet.descriptors == 1)) {
-    return Reject(id, EPROTO, takes_fd ? "a message without its descriptor" : "a descriptor where none belongs");
+    return Reject(id, EPROTO,
+                  takes_fd ? "a Listener or an Enclose without a descriptor" : "a descriptor where none belongs");
   }
   const bool needs_hello =
       takes_fd || std::holds_alternative<wire::Claim>(message) || std::holds_alternative<wire::Opened>(message) ||
@@ -199,7 +193,6 @@ void ClientServer::Handle(ClientId id, wire::Message message, TakenPacket packet
                  [&](const wire::Claim& claim) { Reply(id, registry_.Claim(*clients_.at(id).session, claim)); },
                  [&](const wire::Listener& listener) { HandleListener(id, listener, std::move(packet)); },
                  [&](const wire::Enclose& enclose) { HandleEnclose(id, enclose, std::move(packet)); },
-                 [&](const wire::Spare& spare) { HandleSpare(id, spare, std::move(packet)); },
                  [&](const wire::Opened& opened) { HandleOpened(id, opened); },
                  [&](const wire::Counters& counters) { registry_.Count(*clients_.at(id).session, counters); },
                  [&](const wire::StatusRequest& request) { Ask(id, request); },
@@ -226,10 +219,6 @@ void ClientServer::HandleHello(ClientId id, const wire::Hello& hello) {
 }
 
 void ClientServer::DropSessions(const std::vector<Registry::SessionId>& sessions) {
-  for (Registry::SessionId session : sessions) {
-    spares_.Forget(session);
-    wall_.end(session);
-  }
   std::vector<ClientId> dropped;
   for (const auto& [id, client] : clients_) {
     if (client.session.has_value() && absl::c_linear_search(sessions, *client.session)) dropped.push_back(id);
@@ -252,25 +241,6 @@ void ClientServer::HandleEnclose(ClientId id, const wire::Enclose& enclose, Take
   const Client& client = clients_.at(id);
   if (!packet.pidfd.valid()) return Reject(id, EPROTO, "an Enclose with a descriptor that is not a pidfd");
   Reply(id, wall_.enclose(*client.session, client.credentials, enclose.rules, packet.pidfd.get()));
-}
-
-void ClientServer::HandleSpare(ClientId id, const wire::Spare& spare, TakenPacket packet) {
-  const auto kind = spare.part == wire::Spare::Part::kNotify ? DescriptorKind::kNotify : DescriptorKind::kSpareMemory;
-  if (packet.kind != kind) return Reject(id, EPROTO, "a spare of something else");
-  const Client& client = clients_.at(id);
-  spares_.Take(*client.session, client.fd.get(), client.credentials, spare.part, std::move(packet.socket));
-}
-
-bool ClientServer::Disconnect(Registry::SessionId session) {
-  for (const auto& [id, client] : clients_) {
-    if (client.session != session) continue;
-    const ClientId found = id;
-    while (ReadOne(found)) {
-    }
-    Drop(found);
-    return true;
-  }
-  return false;
 }
 
 // A refusal concerns nobody but who is refused, and may be had as often as one likes: it is counted, not logged.
@@ -359,9 +329,8 @@ void ClientServer::Drop(ClientId id) {
   if (found->second.asking) questions_.Remove(found->second.credentials.uid, id);
   const auto session = found->second.session;
   clients_.erase(found);
-  if (!session.has_value() || spares_.Keep(*session)) return Resume();
-  registry_.End(*session);
-  wall_.end(*session);
+  if (session.has_value()) registry_.End(*session);
+  if (session.has_value()) wall_.end(*session);
   Resume();
 }
 

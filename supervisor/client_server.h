@@ -34,7 +34,6 @@
 #include "supervisor/event_loop.h"
 #include "supervisor/question_queue.h"
 #include "supervisor/registry.h"
-#include "supervisor/spare_keeper.h"
 #include "sys/unique_fd.h"
 #include "sys/unix_channel.h"
 #include "wire/messages.h"
@@ -60,9 +59,9 @@ class ClientServer {
   };
   using Log = std::function<void(const std::string&)>;
 
-  // `loop`, `registry` and `spares` must outlive the server.
-  ClientServer(Options options, UniqueFd listening, EventLoop& loop, Registry& registry, SpareKeeper& spares,
-               Documents documents, Wall wall, Log log);
+  // `loop` and `registry` must outlive the server.
+  ClientServer(Options options, UniqueFd listening, EventLoop& loop, Registry& registry, Documents documents, Wall wall,
+               Log log);
   ~ClientServer();
 
   absl::Status Start();
@@ -102,9 +101,6 @@ class ClientServer {
   void DropSessions(const std::vector<Registry::SessionId>& sessions);
   void HandleListener(ClientId id, const wire::Listener& listener, TakenPacket packet);
   void HandleEnclose(ClientId id, const wire::Enclose& enclose, TakenPacket packet);
-  void HandleSpare(ClientId id, const wire::Spare& spare, TakenPacket packet);
-  // The companion of `session` is dead: what it has said is heard, then its connection ends.
-  bool Disconnect(Registry::SessionId session);
   void HandleOpened(ClientId id, const wire::Opened& opened);
   void Ask(ClientId id, const Question& request);
   // Answers one question.
@@ -120,7 +116,6 @@ class ClientServer {
   const UniqueFd listening_;
   EventLoop& loop_;
   Registry& registry_;
-  SpareKeeper& spares_;
   const Documents documents_;
   const Wall wall_;
   const Log log_;

@@ -29,8 +29,6 @@ constexpr mode_t kSocketMode = 0666;  // who may do what is settled by SO_PEERCR
 
 // Descriptors for maps, links, netlink, HTTP clients, pidfds of detached companions.
 constexpr size_t kReservedDescriptors = 256;
-// Its connection, the two of its spare, and the pidfd and the mount namespace of its companion.
-constexpr size_t kDescriptorsPerClient = 5;
 
 }  // namespace
 
@@ -136,8 +134,7 @@ absl::Status Daemon::WatchDetached() {
     }
     const int fd = pidfd.get();
     absl::Status watched = loop_->Add(fd, EPOLLIN, [this, fd, id = session](uint32_t) {
-      // The watch goes on when the companion has come back. Its death is spare_keeper's then.
-      if (!spares_->Has(id)) registry_->EndDetached(id);
+      registry_->EndDetached(id);
       loop_->Remove(fd);
     });
     if (!watched.ok()) return watched;
@@ -162,30 +159,17 @@ absl::Status Daemon::OpenSockets() {
   auto socket = ListenUnix(options_.socket_path, SOCK_SEQPACKET, kSocketMode, kBacklog);
   if (!socket.ok()) return socket.status();
   const size_t descriptors = RaiseDescriptorLimit();
-  const size_t usable = descriptors > 2 * kReservedDescriptors ? descriptors - kReservedDescriptors : descriptors / 2;
-  const ClientServer::Options limits{.clients_per_user = config_.clients_per_user,
-                                     .max_clients = usable / kDescriptorsPerClient};
-  if (absl::Status made = MakeSpareKeeper(limits.max_clients); !made.ok()) return made;
+  const ClientServer::Options limits{
+      .clients_per_user = config_.clients_per_user,
+      .max_clients = descriptors > 2 * kReservedDescriptors ? descriptors - kReservedDescriptors : descriptors / 2};
   clients_ = std::make_unique<ClientServer>(
-      limits, *std::move(socket), *loop_, *registry_, *spares_,
+      limits, *std::move(socket), *loop_, *registry_,
       ClientServer::Documents{.status = [this] { return Status(); },
                               .explain = [this](const wire::ExplainRequest& request) { return Explain(request); },
                               .audit = [this] { return AuditJson(Audit()); }},
       WallForClients(), log_);
   absl::Status started = clients_->Start();
   return started.ok() ? OpenStatusSocket() : started;
-}
-
-absl::Status Daemon::MakeSpareKeeper(size_t max_clients) {
-  SpareKeeper::Options options{.starter = std::nullopt, .per_user = config_.clients_per_user, .in_all = max_clients};
-  auto starter = CompanionStarter::Create(options_.launcher);
-  if (starter.ok()) options.starter.emplace(*std::move(starter));
-  if (!starter.ok() && !absl::IsNotFound(starter.status())) return starter.status();
-  if (!starter.ok()) {
-    log_(absl::StrCat(starter.status().message(), " (--launcher): a companion that is killed has no successor"));
-  }
-  spares_ = std::make_unique<SpareKeeper>(std::move(options), *loop_, *registry_, log_);
-  return absl::OkStatus();
 }
 
 absl::Status Daemon::OpenStatusSocket() {
@@ -196,12 +180,9 @@ absl::Status Daemon::OpenStatusSocket() {
     return ServiceJson(*registry_, name, auditor_->totals());
   };
   const auto metrics = [this] {
-    return MetricsText(*registry_, *opened_.backend,
-                       {.clients = clients_->clients(),
-                        .refused_clients = clients_->refused(),
-                        .spares = spares_->spares(),
-                        .takeovers = spares_->takeovers(),
-                        .audit = auditor_->totals()});
+    return MetricsText(
+        *registry_, *opened_.backend,
+        {.clients = clients_->clients(), .refused_clients = clients_->refused(), .audit = auditor_->totals()});
   };
   auto http =
       StatusHttp::Start(*std::move(socket), *loop_,

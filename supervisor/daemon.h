@@ -45,7 +45,6 @@ class Daemon {
   void ReaddressWall();
   Refusal Enclose(Registry::SessionId session, const PeerCredentials& peer, const WallRules& rules, int pidfd);
   absl::Status OpenSockets();
-  absl::Status MakeSpareKeeper(size_t max_clients);
   absl::Status OpenStatusSocket();
   absl::Status WatchDetached();
   absl::Status StartTimer();
@@ -67,7 +66,6 @@ class Daemon {
   std::unique_ptr<CgroupWall> wall_;  // null: this host cannot have it
   std::string no_wall_;               // then, why
   std::unique_ptr<Auditor> auditor_;
-  std::unique_ptr<SpareKeeper> spares_;
   std::unique_ptr<ClientServer> clients_;
   std::unique_ptr<StatusHttp> http_;
   std::vector<UniqueFd> watched_;  // pidfds of detached companions

@@ -32,9 +32,7 @@ struct Answer {
   int descriptors = 0;
   SocketReport report;
   bool is_pidfd = false;
-  DescriptorKind kind = DescriptorKind::kOther;
   bool is_ip() const { return report.is_socket && (report.domain == AF_INET || report.domain == AF_INET6); }
-  bool may_be_kept() const { return is_ip() || is_pidfd || kind != DescriptorKind::kOther; }
 };
 static_assert(std::is_trivially_copyable_v<Answer>);
 
@@ -71,11 +69,8 @@ Answer ReceiveAll(size_t max_size, std::vector<uint8_t>* answer) {
   close(kClient);
   if (answer.descriptors == 1) answer.is_pidfd = IsPidfd(kFirstForeign);
   if (answer.descriptors == 1 && !answer.is_pidfd) answer.report = ReadSocket(kFirstForeign);
-  if (answer.descriptors == 1 && !answer.is_pidfd && !answer.report.is_socket) {
-    answer.kind = KindOfDescriptor(kFirstForeign);
-  }
   memcpy(bytes.data(), &answer, sizeof(answer));
-  const bool handed_over = answer.descriptors == 1 && answer.may_be_kept();
+  const bool handed_over = answer.descriptors == 1 && (answer.is_ip() || answer.is_pidfd);
   const int sent = SendPacket(kParent, bytes, handed_over ? kFirstForeign : -1);
   // On its way it is still held, so this is not the last close. The parent answers when nobody else has the socket.
   if (handed_over) close(kFirstForeign);
@@ -111,7 +106,6 @@ void ReadAnswer(int child, size_t max_size, TakenPacket* taken) {
   taken->error = answer.error;
   taken->descriptors = answer.descriptors;
   taken->report = answer.report;
-  taken->kind = answer.kind;
   taken->bytes.assign(packet.bytes.begin() + sizeof(Answer), packet.bytes.end());
   (answer.is_pidfd ? taken->pidfd : taken->socket) = std::move(packet.fd);
 }

@@ -7,8 +7,8 @@
 //   program of the client's user, which may never answer, and then not even SIGKILL helps. Whether a packet has
 //   descriptors can be seen without receiving them (MSG_PEEK without room for them, MSG_CTRUNC in unix(7)), what they
 //   are cannot. So a child receives the packet, keeps none of our descriptors, hands back the bytes and, if it is one
-//   whose close asks nobody (an IPv4 or IPv6 socket, a pidfd, or of a kind in descriptor_kind), that one, and closes
-//   the rest. A child that does not come back from that stays behind alone.
+//   IPv4 or IPv6 socket, or one pidfd, that one, whose close asks nobody, and closes the rest. A child that does not
+//   come back from that stays behind alone.
 // TRUST    The client is hostile. The child is what may come to harm.
 // LIMITS   A child that does not answer within two seconds is left alone, and its packet is lost.
 // THREADS  Thread-compatible. REQUIRES: this process has one thread, and SIGCHLD is ignored.
@@ -20,7 +20,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "supervisor/descriptor_kind.h"
 #include "supervisor/listener_check.h"
 #include "sys/unique_fd.h"
 
@@ -34,9 +33,8 @@ struct TakenPacket {
   std::vector<uint8_t> bytes;
   int descriptors = 0;
   SocketReport report;  // of the one descriptor
-  DescriptorKind kind = DescriptorKind::kOther;
-  UniqueFd socket;  // the same one, if it is an IPv4 or IPv6 socket, or of another kind than kOther
-  UniqueFd pidfd;   // the one descriptor, if it is a pidfd
+  UniqueFd socket;      // the same one, if it is an IPv4 or IPv6 socket
+  UniqueFd pidfd;       // the one descriptor, if it is a pidfd
   // Readable when the child has closed what was not handed over. Invalid if there is nothing to wait for.
   UniqueFd child;
 };

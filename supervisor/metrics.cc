@@ -102,8 +102,6 @@ std::string MetricsText(const Registry& registry, Backend& backend, const Server
   AddCalls(registry.counters(), &out);
   AddAudit(server.audit, &out);
   out.Only("forcebind_clients", "gauge", "Connections of companions and commands.", server.clients);
-  out.Only("forcebind_spares", "gauge", "Companions that would be replaced if they were killed.", server.spares);
-  out.Only("forcebind_takeovers_total", "counter", "Companions started in the place of killed ones.", server.takeovers);
   return out.Take();
 }
 

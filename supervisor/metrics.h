@@ -16,8 +16,6 @@ namespace forcebind {
 struct ServerFacts {
   uint64_t clients = 0;
   uint64_t refused_clients = 0;
-  uint64_t spares = 0;
-  uint64_t takeovers = 0;
   AuditTotals audit;
 };
 

@@ -43,8 +43,6 @@ std::optional<int> ParseOptions(int argc, char** argv, SupervisorOptions* option
   app.add_option("--bpf-dir", options->bpf_dir, "directory in a bpffs where the state is kept");
   app.add_option("--backend", options->backend, "auto, hook-d, hook-b or reuseport")
       ->transform(CLI::CheckedTransformer(backends).description(""));
-  app.add_option("--launcher", options->launcher,
-                 "the program forcebind, for companions in the place of those that were killed");
   app.add_flag("--unload", options->unload, "remove everything from the kernel, and exit");
   app.add_flag("-v,--verbose", options->verbose, "say more");
   // The library reports by exceptions; they end here.

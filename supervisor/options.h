@@ -15,7 +15,6 @@ struct SupervisorOptions {
   std::string socket_path;
   std::string bpf_dir = "/sys/fs/bpf/forcebind";
   BackendKind backend = BackendKind::kAuto;
-  std::string launcher;  // the program `forcebind`; empty: what lies beside this one
   bool unload = false;
   bool verbose = false;
 

@@ -63,14 +63,7 @@ Registry::Admission Registry::Admit(const Peer& peer, const ProcessId& companion
                   .publish = hello.publish,
                   .walls = hello.walls,
                   .connect_limited = hello.connect_limited};
-  if (detached.has_value()) {
-    const Session& before = sessions_.at(*detached);
-    session.listeners = before.listeners;
-    session.opened = before.opened;
-    session.let_in = before.let_in;
-    session.spare = before.spare;
-    session.takeovers = before.takeovers;
-  }
+  if (detached.has_value()) session.listeners = sessions_.at(*detached).listeners;
   admission.session = detached.value_or(next_session_);
   if (!detached.has_value()) ++next_session_;
   admission.refusal = Attach(admission.session, std::move(session));
@@ -190,19 +183,6 @@ void Registry::End(SessionId id) {
   if (service.sessions.empty()) services_.erase(found->second.name);
   sessions_.erase(found);
   Note(state_.RemoveService(id), "state");
-}
-
-void Registry::Detach(SessionId id) {
-  Session& session = sessions_.at(id);
-  session.attached = false;
-  session.claim.reset();
-}
-
-void Registry::Replace(SessionId id, const ProcessId& companion) {
-  Session& session = sessions_.at(id);
-  ++session.takeovers;
-  session.companion = companion;
-  Note(SaveSession(id, session), "state");
 }
 
 void Registry::EndDetached(SessionId id) {

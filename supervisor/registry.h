@@ -9,8 +9,7 @@
 //   cookie and owned by the session that showed it last. A *group* is the listeners on one private endpoint. The end of
 //   a session is the end of its listeners; the last listener of a group takes the group's routes along, or leaves them
 //   refusing. Every change is written to the StateStore. After a restart the sessions are there again, detached, until
-//   their companions come back (Hello with `resumed`) or are seen to be gone. A session whose companion was killed is
-//   detached in the same way, until another companion has taken its place (supervisor/spare_keeper.h).
+//   their companions come back (Hello with `resumed`) or are seen to be gone.
 //   Sockets close without a word: Prune(), and every claim in a dead listener's way, forgets the dead.
 //
 // TRUST    `Peer` and `SocketReport` are the kernel's word. All else is the companion's.
@@ -89,12 +88,6 @@ class Registry {
   void AddWall(SessionId session, const std::string& wall);
   // The connection has ended, or a detached session's companion is gone.
   void End(SessionId session);
-  // The connection has ended, and the companion is expected to come back, or another one in its place: by `resumed`.
-  void Detach(SessionId session);
-  // Another companion can take over from this one.
-  void SetSpare(SessionId session) { sessions_.at(session).spare = true; }
-  // Another companion has been started in the place of this one.
-  void Replace(SessionId session, const ProcessId& companion);
   // As End(), unless the companion has come back.
   void EndDetached(SessionId session);
 
@@ -129,8 +122,6 @@ class Registry {
     int32_t pid = 0;
     uint32_t uid = 0;
     bool attached = false;
-    bool spare = false;      // a companion that is killed has a successor
-    uint64_t takeovers = 0;  // how often one had, since this supervisor started
     PrivateAddresses addresses;
     std::vector<std::string> walls;
     std::optional<bool> connect_limited;  // it has a `connect` list; absent: not known
@@ -167,8 +158,6 @@ class Registry {
     Peer peer;
     ProcessId companion;
     bool attached = true;
-    bool spare = false;
-    uint64_t takeovers = 0;
     int32_t service_pid = 0;
     std::vector<Publication> publish;
     std::vector<std::string> walls;

@@ -70,8 +70,6 @@ std::vector<Registry::ServiceView> Registry::Services() const {
       view.pid = session.service_pid;
       view.uid = session.peer.uid;
       view.attached = session.attached;
-      view.spare = session.spare;
-      view.takeovers += session.takeovers;
       view.walls = session.walls;
       view.connect_limited = session.connect_limited;
       for (uint64_t cookie : session.listeners) AddView(name, listeners_.at(cookie), &view.listeners);

@@ -59,8 +59,6 @@ Json ToJson(const Registry::ServiceView& service, const AuditTotals& audit) {
               {"walls", service.walls},
               {"connect", ConnectWord(service)},
               {"attached", service.attached},
-              {"spare", service.spare},
-              {"takeovers", service.takeovers},
               {"listeners", listeners},
               {"connections", service.counters.dispatched},
               {"findings", FindingsOf(audit, service.name)}};

@@ -35,17 +35,6 @@ int SetEffectiveCapabilities(uint64_t effective) {
   return Call(SYS_capset, data);
 }
 
-int LimitCapabilities(uint64_t permitted) {
-  __user_cap_data_struct data[2] = {};
-  if (const int error = Call(SYS_capget, data)) return error;
-  for (int i = 0; i < 2; ++i) {
-    data[i].permitted &= static_cast<uint32_t>(permitted >> (32 * i));
-    data[i].effective = data[i].permitted;
-    data[i].inheritable = 0;
-  }
-  return Call(SYS_capset, data);
-}
-
 RaisedCapability::RaisedCapability(int capability) {
   Capabilities sets;
   if (GetCapabilities(&sets) != 0 || sets.HasEffective(capability)) return;

@@ -22,8 +22,6 @@ struct Capabilities {
 int GetCapabilities(Capabilities* sets);
 // Sets the effective set to `effective`, as far as it is permitted; the others stay.
 int SetEffectiveCapabilities(uint64_t effective);
-// Leaves no capability that is not in `permitted`: those that stay are effective, and none is inheritable.
-int LimitCapabilities(uint64_t permitted);
 
 // Has one more capability effective while it lives, if it is permitted.
 class RaisedCapability {

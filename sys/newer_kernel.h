@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // newer_kernel: names of the kernel's interface that are newer than Debian 12's headers. What a kernel lacks it refuses
-// with EINVAL, and a socket option with ENOPROTOOPT.
+// with EINVAL.
 #ifndef FORCEBIND_SYS_NEWER_KERNEL_H_
 #define FORCEBIND_SYS_NEWER_KERNEL_H_
 
@@ -8,7 +8,6 @@
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include <cstdint>
 
@@ -17,9 +16,6 @@
 #endif
 #ifndef SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP  // Linux 6.6
 #define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
-#endif
-#ifndef SO_PEERPIDFD  // Linux 6.5
-#define SO_PEERPIDFD 77
 #endif
 #ifndef PIDFD_THREAD  // Linux 6.9
 #define PIDFD_THREAD O_EXCL

@@ -10,7 +10,6 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
 #include "sys/errno_status.h"
 #include "sys/newer_kernel.h"
 
@@ -32,29 +31,20 @@ int AddFdWithFlags(int notify_fd, uint64_t id, int fd, bool close_on_exec, uint3
 
 }  // namespace
 
-SeccompNotify::SeccompNotify(UniqueFd fd, absl::Span<uint8_t> room, size_t request_size, size_t response_size)
-    : fd_(std::move(fd)),
-      own_room_(room.empty() ? request_size : 0),
-      request_(room.empty() ? absl::MakeSpan(own_room_) : room.first(request_size)),
-      response_(response_size) {}
-
-absl::StatusOr<std::unique_ptr<SeccompNotify>> SeccompNotify::Create(UniqueFd notify_fd, absl::Span<uint8_t> room) {
+absl::StatusOr<std::unique_ptr<SeccompNotify>> SeccompNotify::Create(UniqueFd notify_fd) {
   seccomp_notif_sizes sizes = {};
   if (Seccomp(SECCOMP_GET_NOTIF_SIZES, 0, &sizes) != 0)
     return ErrnoStatus(errno, "ask for seccomp's notification sizes");
   ioctl(notify_fd.get(), SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
   const size_t request = std::max<size_t>(sizes.seccomp_notif, sizeof(seccomp_notif));
   const size_t response = std::max<size_t>(sizes.seccomp_notif_resp, sizeof(seccomp_notif_resp));
-  if (!room.empty() && room.size() < request) {
-    return absl::OutOfRangeError(
-        absl::StrCat("a notification takes ", request, " bytes, there is room for ", room.size()));
-  }
-  return std::unique_ptr<SeccompNotify>(new SeccompNotify(std::move(notify_fd), room, request, response));
+  return std::unique_ptr<SeccompNotify>(new SeccompNotify(std::move(notify_fd), request, response));
 }
 
-void SeccompNotify::ClearRequest() { memset(request_.data(), 0, request_.size()); }
-
-void SeccompNotify::Read(Notification* notification) const {
+int SeccompNotify::Receive(Notification* notification) {
+  // The kernel refuses a buffer that is not zero (EINVAL).
+  memset(request_.data(), 0, request_.size());
+  if (ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_RECV, request_.data()) != 0) return errno;
   seccomp_notif request;
   memcpy(&request, request_.data(), sizeof(request));
   notification->id = request.id;
@@ -62,19 +52,6 @@ void SeccompNotify::Read(Notification* notification) const {
   notification->arch = request.data.arch;
   notification->number = request.data.nr;
   std::copy(std::begin(request.data.args), std::end(request.data.args), notification->args);
-}
-
-bool SeccompNotify::Recover(Notification* notification) {
-  Read(notification);
-  notification->repeated = true;
-  return notification->id != 0 && IsAlive(notification->id);
-}
-
-int SeccompNotify::Receive(Notification* notification) {
-  ClearRequest();  // the kernel refuses a buffer that is not zero (EINVAL)
-  if (ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_RECV, request_.data()) != 0) return errno;
-  Read(notification);
-  notification->repeated = false;
   return 0;
 }
 
@@ -83,9 +60,7 @@ bool SeccompNotify::IsAlive(uint64_t id) { return ioctl(fd_.get(), SECCOMP_IOCTL
 int SeccompNotify::Send(const seccomp_notif_resp& response) {
   memset(response_.data(), 0, response_.size());
   memcpy(response_.data(), &response, sizeof(response));
-  const int result = ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_SEND, response_.data()) == 0 ? 0 : errno;
-  ClearRequest();
-  return result;
+  return ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_SEND, response_.data()) == 0 ? 0 : errno;
 }
 
 int SeccompNotify::Reply(uint64_t id, int error) { return Send({.id = id, .val = 0, .error = -error, .flags = 0}); }
@@ -100,9 +75,7 @@ int SeccompNotify::AddFd(uint64_t id, int fd, bool close_on_exec, int* number) {
 }
 
 int SeccompNotify::ReplyWithFd(uint64_t id, int fd, bool close_on_exec) {
-  if (AddFdWithFlags(fd_.get(), id, fd, close_on_exec, SECCOMP_ADDFD_FLAG_SEND) < 0) return errno;
-  ClearRequest();
-  return 0;
+  return AddFdWithFlags(fd_.get(), id, fd, close_on_exec, SECCOMP_ADDFD_FLAG_SEND) >= 0 ? 0 : errno;
 }
 
 absl::StatusOr<UniqueFd> LoadFilterWithListener(absl::Span<const sock_filter> program) {

@@ -30,7 +30,6 @@ struct Notification {
   uint32_t arch = 0;  // AUDIT_ARCH_*
   int number = 0;     // __NR_*, of that architecture
   uint64_t args[6] = {};
-  bool repeated = false;  // somebody else has received it before, and may have done it
 };
 
 class NotifyDevice {
@@ -38,8 +37,6 @@ class NotifyDevice {
   virtual ~NotifyDevice() = default;
   // To poll(2): POLLIN = a call waits, POLLHUP = the last filtered task is gone.
   virtual int fd() const = 0;
-  // Before the first Receive(): a call that somebody before us has received and not answered, if there is one.
-  virtual bool Recover(Notification*) { return false; }
   // 0, or ENOENT (the target went away meanwhile: a normal outcome), EINTR, EAGAIN.
   virtual int Receive(Notification* notification) = 0;
   // False when the target is gone, or has been interrupted: what was read of it means nothing.
@@ -58,14 +55,9 @@ class SeccompNotify : public NotifyDevice {
  public:
   // Asks the kernel for the sizes of its structures (they may be larger than those that this was compiled with), and
   // for synchronous wake-ups (Linux 6.6), which need no answer.
-  //
-  // `room`, borrowed: where the kernel writes a call that is received. Memory that outlives this process: whoever takes
-  // over finds the call there that was in hand (Recover). The kernel marks a call as received and writes it there in
-  // one system call, of which a signal makes two halves only if it puts the call back. All zero before the first call.
-  static absl::StatusOr<std::unique_ptr<SeccompNotify>> Create(UniqueFd notify_fd, absl::Span<uint8_t> room = {});
+  static absl::StatusOr<std::unique_ptr<SeccompNotify>> Create(UniqueFd notify_fd);
 
   int fd() const override { return fd_.get(); }
-  bool Recover(Notification* notification) override;
   int Receive(Notification* notification) override;
   bool IsAlive(uint64_t id) override;
   int Reply(uint64_t id, int error) override;
@@ -74,16 +66,13 @@ class SeccompNotify : public NotifyDevice {
   int ReplyWithFd(uint64_t id, int fd, bool close_on_exec) override;
 
  private:
-  SeccompNotify(UniqueFd fd, absl::Span<uint8_t> room, size_t request_size, size_t response_size);
-  void Read(Notification* notification) const;
-  // Nothing is in hand any more.
-  void ClearRequest();
+  SeccompNotify(UniqueFd fd, size_t request_size, size_t response_size)
+      : fd_(std::move(fd)), request_(request_size), response_(response_size) {}
 
   int Send(const seccomp_notif_resp& response);
 
   UniqueFd fd_;
-  std::vector<uint8_t> own_room_;
-  absl::Span<uint8_t> request_;
+  std::vector<uint8_t> request_;
   std::vector<uint8_t> response_;
 };
 

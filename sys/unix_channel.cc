@@ -10,7 +10,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "sys/errno_status.h"
-#include "sys/newer_kernel.h"
 
 namespace forcebind {
 namespace {
@@ -154,14 +153,6 @@ absl::StatusOr<PeerCredentials> GetPeerCredentials(int socket) {
   }
   peer.groups.resize(size / sizeof(gid_t));
   return peer;
-}
-
-int GetPeerPidfd(int socket, UniqueFd* pidfd) {
-  int opened = -1;
-  socklen_t size = sizeof(opened);
-  if (getsockopt(socket, SOL_SOCKET, SO_PEERPIDFD, &opened, &size) != 0) return errno;
-  pidfd->reset(opened);
-  return 0;
 }
 
 }  // namespace forcebind

@@ -46,9 +46,6 @@ struct PeerCredentials {
 };
 absl::StatusOr<PeerCredentials> GetPeerCredentials(int socket);
 
-// A pidfd of the process whose id GetPeerCredentials() tells. ENOPROTOOPT: before Linux 6.5; else it has ended.
-int GetPeerPidfd(int socket, UniqueFd* pidfd);
-
 }  // namespace forcebind
 
 #endif  // FORCEBIND_SYS_UNIX_CHANNEL_H_

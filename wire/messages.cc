@@ -18,7 +18,7 @@ constexpr size_t kHeaderSize = 8;        // magic, version, type
 // A type's number on the wire is its place in Message, from 1: new types are appended, none is ever taken out.
 constexpr const char* kTypeNames[] = {"Hello",          "Claim",        "Listener", "Counters", "StatusRequest",
                                       "ExplainRequest", "Welcome",      "Result",   "Document", "Opened",
-                                      "Enclose",        "AuditRequest", "LetIn",    "Spare"};
+                                      "Enclose",        "AuditRequest", "LetIn"};
 static_assert(std::size(kTypeNames) == std::variant_size_v<Message>);
 
 template <typename Io>
@@ -185,11 +185,6 @@ void Fields(Io& io, Ref<Io, Counters> message) {
   const auto number = [&](Ref<Io, uint64_t> value) { io.Number(value, "counter"); };
   io.List(message.verdicts, kMaxCounters, "verdicts", number);
   io.List(message.latency_us_log2, kMaxCounters, "latency buckets", number);
-}
-
-template <typename Io>
-void Fields(Io& io, Ref<Io, Spare> message) {
-  io.Enum(message.part, {Spare::Part::kNotify, Spare::Part::kMemory}, "part");
 }
 
 template <typename Io>

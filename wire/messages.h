@@ -12,9 +12,7 @@
 //   (dual-stack)        Listener with the socket → Result
 //   (any other)         Opened, nothing awaited
 //   and before the first of them, for the `cgroup` wall, Enclose with the service's pidfd → Result,
-//   and then, twice, Spare with a descriptor, nothing awaited;
-//   and the end of the connection is the end of the service, unless it has handed over a Spare and is dead. A command
-//   connects, asks one question, and leaves.
+//   and the end of the connection is the end of the service. A command connects, asks one question, and leaves.
 //
 // LIMITS   kMaxMessageSize bytes, one fd per message, the kMax… below and in core/service_policy.h.
 // THREADS  Pure functions.
@@ -109,17 +107,6 @@ struct Counters {
   friend bool operator==(const Counters&, const Counters&) = default;
 };
 
-// companion → supervisor, with a descriptor attached: what another companion needs if this one is killed
-// (supervisor/spare_keeper.h). Nothing is answered. Two messages; the second one makes it a spare.
-struct Spare {
-  enum class Part : uint8_t {
-    kNotify = 0,  // the notification fd
-    kMemory = 1,  // a memfd: the call in hand, and a CompanionState (launcher/spare_memory.h)
-  };
-  Part part = Part::kNotify;
-  friend bool operator==(const Spare&, const Spare&) = default;
-};
-
 // command → supervisor. Answered by Document, or by Result with an errno.
 struct StatusRequest {
   friend bool operator==(const StatusRequest&, const StatusRequest&) = default;
@@ -163,7 +150,7 @@ struct Enclose {
 };
 
 using Message = std::variant<Hello, Claim, Listener, Counters, StatusRequest, ExplainRequest, Welcome, Result, Document,
-                             Opened, Enclose, AuditRequest, LetIn, Spare>;
+                             Opened, Enclose, AuditRequest, LetIn>;
 
 // REQUIRES: every list and string of `message` within the bounds above and those of core/service_policy.h (but
 // Result::text, see there), names that are IsServiceName(), prefixes that are IsValid(), addresses of their place's

@@ -250,7 +250,7 @@ TEST_F(SupervisorTest, WhatIsNoMessageEndsTheConnectionWithAReason) {
       {"no Hello", wire::Encode(wire::Claim{})},
       {"no Hello", wire::Encode(wire::Counters{})},
       {"no Hello", wire::Encode(wire::Opened{})},
-      {"without its descriptor", wire::Encode(wire::Listener{})},
+      {"without a descriptor", wire::Encode(wire::Listener{})},
       {"supervisor's to say", wire::Encode(wire::Welcome{})},
       {"supervisor's to say", wire::Encode(wire::Result{})},
       {"supervisor's to say", wire::Encode(wire::Document{})},

@@ -15,7 +15,7 @@ using ::testing::Not;
 
 TEST(ParseStatus, ReadsEveryKeyOfTheShape) {
   const auto status = ParseStatus(R"({"backend": "hook-b", "version": "0.1.0", "services": [{"name": "nginx",
-      "pid": 12, "private": ["127.84.3.1"], "walls": ["notify"], "attached": false, "takeovers": 2, "listeners": [{"protocol": "tcp",
+      "pid": 12, "private": ["127.84.3.1"], "walls": ["notify"], "attached": false, "listeners": [{"protocol": "tcp",
       "requested": "0.0.0.0:80", "private": "127.84.3.1:80", "public": ["0.0.0.0:80"], "published": true,
       "connections": 7, "reachable": ["127.84.3.1:80"], "egress": true}]}]})");
   ASSERT_TRUE(status.ok()) << status.status();
@@ -26,7 +26,6 @@ TEST(ParseStatus, ReadsEveryKeyOfTheShape) {
   EXPECT_EQ(service.name, "nginx");
   EXPECT_EQ(service.pid, 12);
   EXPECT_FALSE(service.attached);
-  EXPECT_EQ(service.takeovers, 2);
   EXPECT_THAT(service.addresses, ElementsAre("127.84.3.1"));
   ASSERT_EQ(service.listeners.size(), 1u);
   const StatusListener& listener = service.listeners[0];

@@ -73,19 +73,10 @@ TEST(FormatStatus, SaysWhenThereIsNothing) {
   EXPECT_EQ(FormatStatus({}, 80), "no services, backend unknown\n");
 }
 
-TEST(FormatStatus, SaysWhichCompanionIsNotConnected) {
+TEST(FormatStatus, SaysWhichCompanionHasNotComeBack) {
   StatusDocument status = With(Published());
   status.services[0].attached = false;
-  EXPECT_THAT(FormatStatus(status, 80), HasSubstr("\nnginx: its companion is not connected"));
-}
-
-TEST(FormatStatus, SaysHowOftenACompanionWasReplaced) {
-  StatusDocument status = With(Published());
-  EXPECT_THAT(FormatStatus(status, 80), Not(HasSubstr("replaced")));
-  status.services[0].takeovers = 1;
-  EXPECT_THAT(FormatStatus(status, 80), HasSubstr("\nnginx: its companion was killed and replaced 1 time\n"));
-  status.services[0].takeovers = 3;
-  EXPECT_THAT(FormatStatus(status, 80), HasSubstr("replaced 3 times\n"));
+  EXPECT_THAT(FormatStatus(status, 80), HasSubstr("\nnginx: its companion has not come back"));
 }
 
 TEST(FormatStatus, SaysWhetherAConnectListIsEnforced) {

@@ -178,19 +178,5 @@ TEST_F(SupervisorLinkTest, WhatNeedsRoutesIsSentWithItsSocket) {
   EXPECT_TRUE(received[1].with_socket && std::get<wire::Listener>(received[1].message).dual_stack);
 }
 
-TEST_F(SupervisorLinkTest, EveryConnectionHandsTheSpareOver) {
-  SupervisorLink link(path_, wire::Hello{.name = "web"});
-  link.OfferSpare({.notify_fd = STDIN_FILENO, .memory_fd = STDOUT_FILENO});
-  for (int i = 0; i < 2; ++i) {
-    FakeSupervisor supervisor(path_, 2);
-    ASSERT_TRUE(link.Connect().ok());
-    const std::vector<Received>& received = supervisor.Finish();
-    ASSERT_THAT(received, SizeIs(2));
-    EXPECT_EQ(received[0].message, wire::Message(wire::Spare{wire::Spare::Part::kNotify}));
-    EXPECT_EQ(received[1].message, wire::Message(wire::Spare{wire::Spare::Part::kMemory}));
-    EXPECT_TRUE(received[0].with_socket && received[1].with_socket);
-  }
-}
-
 }  // namespace
 }  // namespace forcebind

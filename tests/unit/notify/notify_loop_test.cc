@@ -33,11 +33,6 @@ class PipeDevice : public NotifyDevice {
     notification->id = ++received_;
     return receive_error_;
   }
-  bool Recover(Notification* notification) override {
-    notification->id = left_;
-    notification->repeated = true;
-    return left_ != 0;
-  }
   bool IsAlive(uint64_t) override { return true; }
   int Reply(uint64_t id, int error) override {
     replies_.emplace_back(id, error);
@@ -48,7 +43,7 @@ class PipeDevice : public NotifyDevice {
   int ReplyWithFd(uint64_t, int, bool) override { return ENOENT; }
 
   int receive_error_ = 0, reply_error_ = 0;
-  uint64_t received_ = 0, left_ = 0;
+  uint64_t received_ = 0;
   std::vector<std::pair<uint64_t, int>> replies_;
 
  private:
@@ -73,24 +68,6 @@ TEST(NotifyLoop, EndsWithTheLastTask) {
   device.End();
   EXPECT_EQ(RunNotifyLoop(device, [](const Notification&) { return CallOutcome{}; }, {&source}), 0);
   EXPECT_EQ(source.polls_, 1);  // its last word
-}
-
-TEST(NotifyLoop, ACallThatWasLeftComesFirst) {
-  PipeDevice device;
-  device.left_ = 77;
-  device.Call();
-  device.End();
-  std::vector<bool> repeated;
-  EXPECT_EQ(RunNotifyLoop(device,
-                          [&](const Notification& call) {
-                            repeated.push_back(call.repeated);
-                            return CallOutcome{};
-                          },
-                          {}),
-            0);
-  EXPECT_EQ(repeated, (std::vector<bool>{true, false}));
-  const std::vector<std::pair<uint64_t, int>> expected = {{77, 0}, {1, 0}};
-  EXPECT_EQ(device.replies_, expected);
 }
 
 TEST(NotifyLoop, AnswersEveryCallWithItsErrno) {

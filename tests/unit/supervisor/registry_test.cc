@@ -523,40 +523,6 @@ TEST_F(RegistryTest, AnotherProcessDoesNotComeBackInItsPlace) {
   EXPECT_NE(registry_->Admit({}, {101, 1}, hello).session, web);
 }
 
-TEST_F(RegistryTest, AnotherCompanionTakesTheSessionOver) {
-  const auto web = Admit("web", {Tcp(80)});
-  ASSERT_EQ(Listen(web, V4Socket("web", 80, 9)).error, 0);
-  ASSERT_EQ(Open(web, "web", 8080, 10).error, 0);
-  registry_->Prune(nullptr);
-  registry_->Detach(web);
-  registry_->Replace(web, {200, 5});
-  EXPECT_TRUE(Answers("192.0.2.7:80"));
-  wire::Hello hello = HelloOf("web", {Tcp(80)});
-  hello.resumed = true;
-  EXPECT_NE(registry_->Admit({}, {100, 1}, hello).session, web) << "the dead one";
-  EXPECT_EQ(registry_->Admit({}, {200, 5}, hello).session, web);
-  EXPECT_TRUE(Answers("192.0.2.7:80"));
-  Registry::Listening listed = {{10, {Protocol::kTcp, {*addresses_["web"].v4, 8080}, 0}}};
-  registry_->Prune(&listed);
-  EXPECT_EQ(Shown(), 2u) << "with what the killed one has said that it opened";
-}
-
-TEST_F(RegistryTest, ASessionThatWaitsForItsCompanionClaimsNothing) {
-  const auto web = Admit("web", {Tcp(80)}), api = Admit("api", {Tcp(80)});
-  ASSERT_EQ(Claim(web, "web", 80).error, 0);
-  ASSERT_EQ(Claim(api, "api", 80).error, EADDRINUSE);
-  registry_->Detach(web);
-  EXPECT_EQ(Claim(api, "api", 80).error, 0);
-}
-
-TEST_F(RegistryTest, ARestartFindsTheCompanionThatWasStartedLast) {
-  const auto web = Admit("web");
-  registry_->Detach(web);
-  registry_->Replace(web, {200, 5});
-  Restart([](const ProcessId& process) { return process.pid == 200; });
-  EXPECT_THAT(registry_->Detached(), testing::ElementsAre(testing::Pair(web, ProcessId{200, 5})));
-}
-
 TEST_F(RegistryTest, ARestartForgetsThoseWhoseCompanionIsGone) {
   const auto web = Admit("web", {Tcp(80)}, 0, 100);
   ASSERT_EQ(Listen(web, V4Socket("web", 80, 9)).error, 0);

@@ -129,53 +129,6 @@ TEST_F(SeccompNotifyTest, DescriptorsArePutIntoTheTarget) {
   close(returned);
 }
 
-// The device of a process that was killed, which had `room` in shared memory, and what the next one finds.
-class NotifyRoomTest : public SeccompNotifyTest {
- protected:
-  std::unique_ptr<SeccompNotify> Another() {
-    auto device = SeccompNotify::Create(UniqueFd(dup(device_->fd())), absl::MakeSpan(room_));
-    EXPECT_TRUE(device.ok()) << device.status().ToString();
-    return *std::move(device);
-  }
-  std::vector<uint8_t> room_ = std::vector<uint8_t>(4096);
-};
-
-TEST_F(NotifyRoomTest, ACallThatWasReceivedIsFoundByTheNextOne) {
-  Start(1);
-  Notification received, found;
-  ASSERT_EQ(Another()->Receive(&received), 0);
-  EXPECT_FALSE(received.repeated);
-  const auto next = Another();
-  ASSERT_TRUE(next->Recover(&found));
-  EXPECT_TRUE(found.repeated);
-  EXPECT_EQ(found.id, received.id);
-  EXPECT_EQ(found.tid, tid_);
-  EXPECT_EQ(found.number, __NR_getppid);
-  EXPECT_EQ(found.args[1], 22u);
-  EXPECT_EQ(next->Reply(found.id, EACCES), 0);
-  EXPECT_EQ(Finish()[0].error, EACCES);
-}
-
-TEST_F(NotifyRoomTest, ACallThatWasAnsweredIsNot) {
-  Start(1);
-  const auto device = Another();
-  Notification call;
-  EXPECT_FALSE(device->Recover(&call)) << "nothing was received yet";
-  ASSERT_EQ(device->Receive(&call), 0);
-  const std::vector<uint8_t> in_hand = room_;
-  ASSERT_EQ(device->Reply(call.id, 0), 0);
-  EXPECT_FALSE(Another()->Recover(&call));
-  room_ = in_hand;  // killed between the reply and what comes after it
-  EXPECT_FALSE(Another()->Recover(&call));
-  Finish();
-}
-
-TEST_F(NotifyRoomTest, ARoomThatIsTooSmallIsRefused) {
-  Start(0);
-  room_.resize(8);
-  EXPECT_TRUE(absl::IsOutOfRange(SeccompNotify::Create(UniqueFd(dup(device_->fd())), absl::MakeSpan(room_)).status()));
-}
-
 TEST_F(SeccompNotifyTest, AnotherNotifierIsRefusedInWords) {
   Start(0);
   Finish();

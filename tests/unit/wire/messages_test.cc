@@ -64,7 +64,6 @@ std::vector<Message> EveryMessage() {
           Opened{{{Protocol::kUdp, At("0.0.0.0:0"), At("[::]:40123"), true, 0x123456789abcdef0},
                   {Protocol::kTcp, At("0.0.0.0:80"), At("127.84.3.1:80"), false, 1}}},
           Opened{},
-          Spare{Spare::Part::kMemory},
           Counters{{1, 2, std::numeric_limits<uint64_t>::max()}, {0, 7}},
           Counters{},
           StatusRequest{},
