@@ -87,6 +87,8 @@ HostFacts::AddressKind Classify(const Request& request, const IpAddress& address
   using AddressKind = HostFacts::AddressKind;
   if (address.IsMulticast() || IsFixedBroadcast(address)) return AddressKind::kBroadcast;
   if (address.IsWildcard() || address.IsLoopback()) return AddressKind::kLocal;
+  // The ULA need not be an address of any interface (notify/bind_private.h).
+  if (request.policy.addresses.Contains(address)) return AddressKind::kLocal;
   return request.host.Classify(address);
 }
 

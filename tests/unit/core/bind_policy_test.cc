@@ -205,6 +205,7 @@ const Row kIpv6Rows[] = {
     {"MappedAddressOnAV6OnlySocketIsInvalid", kTcp6Only, "[::ffff:127.0.0.1]:80", "EINVAL"},
     {"LoopbackGetsTheUla", kTcp6, "[::1]:80", "[fd5e::3:1]:80 published"},
     {"AnotherAddressOfTheHostGetsTheUla", kTcp6, "[2001:db8::7]:80", "[fd5e::3:1]:80 published"},
+    {"TheUlaItselfNeedNotBeAnInterfaces", kTcp6, "[fd5e::3:1]:80", "[fd5e::3:1]:80 published"},
     {"ForeignAddressIsNotAvailable", kTcp6, "[2001:db8::8]:80", "EADDRNOTAVAIL"},
     {"SpecificAddressWithoutAUlaIsNotAvailable", kTcp6, "[::1]:80", "EADDRNOTAVAIL, said",
      CHANGE(policy.addresses.v6.reset())},
