@@ -17,6 +17,7 @@
 #include "sys/errno_status.h"
 #include "sys/unix_channel.h"
 #include "tests/netns/wall_fixture.h"
+#include "tests/support/sanitized.h"
 
 namespace forcebind {
 namespace {
@@ -550,7 +551,7 @@ TEST_F(CgroupWallTest, BesideAnotherWallTheUlaIsNoAddressOfLoopback) {
   EXPECT_EQ(BindOutcome(AF_INET6, SOCK_STREAM, absl::StrCat("[", kV6, "]:8080")), "EADDRNOTAVAIL");
 }
 
-TEST_F(CgroupWallTest, AThousandServicesLeaveNothingBehind) {
+TEST_F(CgroupWallTest, ManyServicesLeaveNothingBehind) {
   constexpr int kServices = kSanitized ? 100 : 1000;
   const auto one = [&] { EXPECT_EQ(Enclosed({}, [] { return 0; }), 0); };
   one();
@@ -561,7 +562,9 @@ TEST_F(CgroupWallTest, AThousandServicesLeaveNothingBehind) {
   EXPECT_THAT(Cgroups(), ::testing::IsEmpty());
   EXPECT_LE(Descriptors(supervisor_->pid()), before + 8);  // connections that are just being closed
   // A sanitizer keeps what was freed.
-  if (!kSanitized) EXPECT_LT(supervisor_->ResidentBytes(), resident + (1 << 20));
+  if (!kSanitized) {
+    EXPECT_LT(supervisor_->ResidentBytes(), resident + (1 << 20));
+  }
 }
 
 }  // namespace
