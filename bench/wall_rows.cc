@@ -21,8 +21,8 @@ struct Call {
   double most;  // of the ratio to the plain call
 };
 constexpr Call kCalls[] = {{"bind", "bind (cgroup wall)", 1.5},
-                         {"dial", "connect to a public address (refused)", 1.1},
-                         {"sendto", "sendto a public address (UDP)", 1.02}};
+                           {"dial", "connect to a public address (refused)", 1.1},
+                           {"sendto", "sendto a public address (UDP)", 1.02}};
 
 Launcher Behind(const std::string& socket, const std::string& name, const Words& walls) {
   Words options = {"--supervisor", socket, "--name", "bench"};
@@ -52,7 +52,8 @@ absl::Status WallRows(const Setting& setting, Report* report) {
     auto series = TakeTurns(contestants, setting.rounds);
     if (!series.ok()) return series.status();
     report->AddSeries(call.title, "µs", *series);
-    report->AddTarget(absl::StrCat(call.title, ": cgroup wall / plain"), Ratio(series->at(1), series->at(0)), call.most);
+    report->AddTarget(absl::StrCat(call.title, ": cgroup wall / plain"), Ratio(series->at(1), series->at(0)),
+                      call.most);
   }
   return absl::OkStatus();
 }

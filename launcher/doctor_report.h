@@ -26,7 +26,8 @@ Diagnosis Diagnose(const DoctorFacts& facts);
 // "open  NAME  what it is; what would close it" (core/open_ways), and the verdict.
 std::string FormatDiagnosis(const Diagnosis& diagnosis);
 // {"run", "publishing": "works"|"possible"|"impossible", "verdict",
-//  "checks": [{"group", "level", "name", "meaning", "advice"}], "walls": [NAME], "open": [{"name", "what", "closed_by"}]}
+//  "checks": [{"group", "level", "name", "meaning", "advice"}], "walls": [NAME], "open": [{"name", "what",
+//  "closed_by"}]}
 std::string DiagnosisAsJson(const Diagnosis& diagnosis);
 
 }  // namespace forcebind

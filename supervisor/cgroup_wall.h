@@ -8,14 +8,14 @@
 //   nearest one upwards that is not. The order of things: make it, attach the programs, write the policy, and only
 //   then move the process in. Programs are attached themselves, not by links, and the policy is storage of the cgroup:
 //   both live exactly as long as the cgroup, whatever becomes of the supervisor. Nothing is pinned.
-//   An IPv6 address that is local by a route alone cannot be bound without IPV6_FREEBIND, which no program can set: where
-//   no other wall does it, the service's ULA stands on lo as long as its session. Programs that bind every address of lo
-//   see it there (dnsmasq with --interface=lo).
-//   A cgroup is removed when its session has ended and no process is left in it; until then it is tried again and
-//   again. Cgroups of a supervisor before this one are known by their names, which hold the network namespace's cookie.
-//   A profile's `connect` list is of names, and the policy holds addresses: whenever a name's addresses change the
-//   policies are written anew. The names are in the policy, too, so that a supervisor that was started later does it
-//   for the cgroups that it found: their policies are found by the programs that are attached to them.
+//   An IPv6 address that is local by a route alone cannot be bound without IPV6_FREEBIND, which no program can set:
+//   where no other wall does it, the service's ULA stands on lo as long as its session. Programs that bind every
+//   address of lo see it there (dnsmasq with --interface=lo). A cgroup is removed when its session has ended and no
+//   process is left in it; until then it is tried again and again. Cgroups of a supervisor before this one are known by
+//   their names, which hold the network namespace's cookie. A profile's `connect` list is of names, and the policy
+//   holds addresses: whenever a name's addresses change the policies are written anew. The names are in the policy,
+//   too, so that a supervisor that was started later does it for the cgroups that it found: their policies are found by
+//   the programs that are attached to them.
 // TRUST    The pidfd is the kernel's word for which process is meant. That process must be the peer's own.
 // LIMITS   One cgroup per session.
 // THREADS  Thread-compatible.

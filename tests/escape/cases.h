@@ -2,8 +2,8 @@
 // cases: the corpus of ways around forcebind, each with the reason why it might be one.
 //
 // A case runs natively first, where it must leave a socket that is not on the private address: else it proves nothing.
-// Under forcebind it must leave none, unless it is a way that core/open_ways says is open at this level: then it must, so
-// that the table and docs/security.md are changed when it no longer does.
+// Under forcebind it must leave none, unless it is a way that core/open_ways says is open at this level: then it must,
+// so that the table and docs/security.md are changed when it no longer does.
 #ifndef FORCEBIND_TESTS_ESCAPE_CASES_H_
 #define FORCEBIND_TESTS_ESCAPE_CASES_H_
 

@@ -38,7 +38,8 @@ inline constexpr char kProbe[] = "/mnt/bin/probe";
 inline constexpr char kPrivateV4[] = "127.84.3.1";
 inline constexpr char kPrivateV6[] = "fd5e:1f2a:90c1::1";
 
-// The words in front of a command that is to run under forcebind on these addresses, with the supervisor of that socket.
+// The words in front of a command that is to run under forcebind on these addresses, with the supervisor of that
+// socket.
 std::vector<std::string> PrivateRun(const std::vector<std::string>& more_options = {},
                                     const std::string& supervisor = "none");
 
