@@ -37,7 +37,7 @@ Standing JudgeSocket(const AuditedSocket& socket, const PrivateAddresses& addres
 }
 
 std::string StandingText(Standing standing, const AuditedSocket& socket, const std::string& owner) {
-  const std::string place =
+  std::string place =
       absl::StrCat(socket.protocol == Protocol::kTcp ? "listens on " : "is bound to ", Place(socket, owner));
   switch (standing) {
     case Standing::kAtHome:

@@ -115,12 +115,12 @@ void Daemon::ReaddressWall() {
 
 Refusal Daemon::Enclose(Registry::SessionId session, const PeerCredentials& peer, const WallRules& rules, int pidfd) {
   if (wall_ == nullptr) return {EOPNOTSUPP, no_wall_};
-  const Refusal refusal = wall_->Enclose({.session = session,
-                                          .name = registry_->NameOf(session),
-                                          .uid = peer.uid,
-                                          .addresses = registry_->AddressesOf(session),
-                                          .rules = rules},
-                                         pidfd);
+  Refusal refusal = wall_->Enclose({.session = session,
+                                    .name = registry_->NameOf(session),
+                                    .uid = peer.uid,
+                                    .addresses = registry_->AddressesOf(session),
+                                    .rules = rules},
+                                   pidfd);
   if (refusal.error == 0) registry_->AddWall(session, "cgroup");
   return refusal;
 }
