@@ -87,18 +87,9 @@ static __always_inline bool fb_serves_ipv6_only(struct bpf_sock_addr *ctx)
 
 static __always_inline void fb_request_mapped(struct bpf_sock_addr *ctx, __be32 address)
 {
-	ctx->user_ip6[0] = 0;
-	ctx->user_ip6[1] = 0;
-	ctx->user_ip6[2] = bpf_htonl(0xffff);
-	ctx->user_ip6[3] = address;
-}
+	__be32 mapped[4] = {0, 0, bpf_htonl(0xffff), address};
 
-static __always_inline void fb_request6(struct bpf_sock_addr *ctx, const __be32 *address)
-{
-	ctx->user_ip6[0] = address[0];
-	ctx->user_ip6[1] = address[1];
-	ctx->user_ip6[2] = address[2];
-	ctx->user_ip6[3] = address[3];
+	fb_set_address6(ctx, mapped);
 }
 
 static __always_inline int fb_force_mapped(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy,
@@ -123,7 +114,7 @@ static __always_inline int fb_force_native(struct bpf_sock_addr *ctx, const stru
 	}
 	if (!fb_has_private6(policy))
 		return fb_wall_refuse(FB_EADDRNOTAVAIL);
-	fb_request6(ctx, policy->private6);
+	fb_set_address6(ctx, policy->private6);
 	return 1;
 }
 

@@ -107,6 +107,14 @@ static __always_inline bool fb_is_private6(const struct fb_wall_policy *policy, 
 			    ((address[2] & mask[2]) ^ pool[2]) | ((address[3] & mask[3]) ^ pool[3]));
 }
 
+static __always_inline void fb_set_address6(struct bpf_sock_addr *ctx, const __be32 *address)
+{
+	ctx->user_ip6[0] = address[0];
+	ctx->user_ip6[1] = address[1];
+	ctx->user_ip6[2] = address[2];
+	ctx->user_ip6[3] = address[3];
+}
+
 static __always_inline bool fb_in_range(const struct fb_wall_range *range, __u16 port)
 {
 	return range->first <= port && port <= range->last;

@@ -2,11 +2,13 @@
 /*
  * wall_report.h: what getsockname(), getpeername() and accept() say, where the profile says report = "requested".
  *
- * OWN ADDRESS   A socket that was bound to the private address says the address that its bind asked for: 127.0.0.1, the
- *               wildcard, an address of the host. One that asked for the wildcard, or for nothing, and that is
- * connected to the service itself, says the loopback address: so it would without forcebind. PEER ADDRESS  The
- * service's own private address is said as the loopback address of its family (127.0.0.1,
- *               ::ffff:127.0.0.1, ::1), unless the service connected to the private address by that name.
+ * OWN ADDRESS  A socket that was bound to the private address says the address that its bind asked for: 127.0.0.1, the
+ * wildcard, an address of the host. One that asked for the wildcard, or for nothing, and that is connected to the
+ * service itself, says the loopback address: so it would without forcebind.
+ *
+ * PEER ADDRESS  The service's own private address is said as the loopback address of its family (127.0.0.1,
+ * ::ffff:127.0.0.1, ::1), unless the service connected to the private address by that name.
+ *
  * Everything else is said as it is: ports, other services' private addresses, where a datagram came from.
  *
  * What was asked for is kept with the socket, and sockets that are accepted have it from their listener. Where the
@@ -165,19 +167,11 @@ static __always_inline bool fb_is_own6(const struct fb_wall_policy *policy, cons
 	return fb_has_private6(policy) && fb_is_same6(address, policy->private6);
 }
 
-static __always_inline void fb_say6(struct bpf_sock_addr *ctx, const __be32 *address)
-{
-	ctx->user_ip6[0] = address[0];
-	ctx->user_ip6[1] = address[1];
-	ctx->user_ip6[2] = address[2];
-	ctx->user_ip6[3] = address[3];
-}
-
 static __always_inline void fb_say_loopback6(struct bpf_sock_addr *ctx, bool mapped)
 {
 	__be32 plain[4] = {0, 0, 0, bpf_htonl(1)}, in_ipv4[4] = {0, 0, bpf_htonl(0xffff), bpf_htonl(0x7f000001)};
 
-	fb_say6(ctx, mapped ? in_ipv4 : plain);
+	fb_set_address6(ctx, mapped ? in_ipv4 : plain);
 }
 
 SEC("cgroup/getsockname6")
@@ -196,7 +190,7 @@ int fb_wall_getsockname6(struct bpf_sock_addr *ctx)
 	peer[2] = sk->dst_ip6[2];
 	peer[3] = sk->dst_ip6[3];
 	if (asked && asked->bound && (!fb_wants_wildcard(asked) || !sk->dst_port))
-		fb_say6(ctx, asked->address);
+		fb_set_address6(ctx, asked->address);
 	else if (sk->dst_port && fb_is_own6(policy, peer) && !fb_names_peer(asked))
 		fb_say_loopback6(ctx, fb_is_mapped(own));
 	return 1;

@@ -107,6 +107,25 @@ static __always_inline bool fb_is_own_name4(__be32 address)
 	return address == 0 || address == bpf_htonl(0x7f000001);
 }
 
+/* The destination, where it means the service itself, becomes the private address. */
+static __always_inline void fb_serve_loopback4(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy,
+					       __be32 *destination)
+{
+	if (!fb_is_own_name4(*destination) || !fb_means_own4(ctx, policy))
+		return;
+	*destination = policy->private4;
+	ctx->user_ip4 = policy->private4;
+}
+
+static __always_inline void fb_serve_loopback6(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy,
+					       __be32 *destination)
+{
+	if ((!fb_is_unset6(destination) && !fb_is_loopback6(destination)) || !fb_means_own6(ctx, policy))
+		return;
+	__builtin_memcpy(destination, policy->private6, sizeof(policy->private6));
+	fb_set_address6(ctx, destination);
+}
+
 /* Must what goes to a destination that is not private leave from the private address all the same? */
 static __always_inline bool fb_is_confined(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy)
 {
@@ -214,10 +233,7 @@ int fb_wall_connect4(struct bpf_sock_addr *ctx)
 	if (!fb_is_served(ctx, policy))
 		return 1;
 	fb_note_peer(ctx, policy, policy->private4 && destination == policy->private4);
-	if (fb_is_own_name4(destination) && fb_means_own4(ctx, policy)) {
-		destination = policy->private4;
-		ctx->user_ip4 = destination;
-	}
+	fb_serve_loopback4(ctx, policy, &destination);
 	if (!fb_may_reach4(ctx, policy, destination))
 		return fb_wall_refuse(FB_ECONNREFUSED);
 	if (!fb_is_private4(policy, destination) && !fb_is_confined(ctx, policy))
@@ -254,13 +270,7 @@ int fb_wall_connect6(struct bpf_sock_addr *ctx)
 	fb_note_peer(ctx, policy, fb_is_own6(policy, destination));
 	if (fb_is_mapped(destination))
 		return fb_connect_mapped(ctx, policy, destination[3]);
-	if ((fb_is_unset6(destination) || fb_is_loopback6(destination)) && fb_means_own6(ctx, policy)) {
-		__builtin_memcpy(destination, policy->private6, sizeof(destination));
-		ctx->user_ip6[0] = destination[0];
-		ctx->user_ip6[1] = destination[1];
-		ctx->user_ip6[2] = destination[2];
-		ctx->user_ip6[3] = destination[3];
-	}
+	fb_serve_loopback6(ctx, policy, destination);
 	if (!fb_may_reach6(ctx, policy, destination))
 		return fb_wall_refuse(FB_ECONNREFUSED);
 	if (fb_is_private6(policy, destination) || fb_is_confined(ctx, policy))
@@ -277,10 +287,7 @@ int fb_wall_sendmsg4(struct bpf_sock_addr *ctx)
 
 	if (!fb_is_served(ctx, policy))
 		return 1;
-	if (fb_is_own_name4(destination) && fb_means_own4(ctx, policy)) {
-		destination = policy->private4;
-		ctx->user_ip4 = destination;
-	}
+	fb_serve_loopback4(ctx, policy, &destination);
 	if (!fb_may_reach4(ctx, policy, destination))
 		return fb_wall_refuse(FB_ECONNREFUSED);
 	if (!policy->private4)
@@ -303,13 +310,7 @@ int fb_wall_sendmsg6(struct bpf_sock_addr *ctx)
 
 	if (!fb_is_served(ctx, policy))
 		return 1;
-	if ((fb_is_unset6(destination) || fb_is_loopback6(destination)) && fb_means_own6(ctx, policy)) {
-		__builtin_memcpy(destination, policy->private6, sizeof(destination));
-		ctx->user_ip6[0] = destination[0];
-		ctx->user_ip6[1] = destination[1];
-		ctx->user_ip6[2] = destination[2];
-		ctx->user_ip6[3] = destination[3];
-	}
+	fb_serve_loopback6(ctx, policy, destination);
 	if (!fb_may_reach6(ctx, policy, destination))
 		return fb_wall_refuse(FB_ECONNREFUSED);
 	if (!fb_has_private6(policy))

@@ -4,13 +4,12 @@
 //
 // THEORY OF OPERATION
 //   At home is what listens (TCP) or is bound (UDP) on one of the service's own addresses. Elsewhere may be:
-//     a client         UDP that is connected, and hears its peer alone; or on the wildcard with a port of the range
-//     from
-//                      which the kernel gives them, or of which the companion has said that it was given
-//                      (egress = true). A socket that sends without bind looks like that, and so does one that has
-//                      asked for such a port by number: the kernel does not tell which it was.
-//     a group's        UDP on a multicast or broadcast address, which gets nothing that is sent to the host's own
-//     let in           what came with the execution of a service whose profile says inherited-sockets = "allow"
+//     a client    UDP that is connected, and hears its peer alone; or on the wildcard with a port of the range from
+//                 which the kernel gives them, or of which the companion has said that it was given (egress = true).
+//                 A socket that sends without bind looks like that, and so does one that has asked for such a port by
+//                 number: the kernel does not tell which it was.
+//     a group's   UDP on a multicast or broadcast address, which gets nothing that is sent to the host's own
+//     let in      what came with the execution of a service whose profile says inherited-sockets = "allow"
 //   All else is a finding.
 //
 // THREADS  Pure functions.

@@ -26,6 +26,12 @@ std::string ToString(Wall wall) {
   return "";
 }
 
+std::vector<std::string> NamesOf(const std::vector<Wall>& walls) {
+  std::vector<std::string> names;
+  for (const Wall wall : walls) names.push_back(ToString(wall));
+  return names;
+}
+
 absl::StatusOr<Wall> ParseWall(absl::string_view text) {
   for (const Wall wall : kAllWalls) {
     if (ToString(wall) == text) return wall;

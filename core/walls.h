@@ -25,6 +25,7 @@ enum class Wall : uint8_t {
 inline constexpr Wall kAllWalls[] = {Wall::kNotify, Wall::kLandlock, Wall::kCgroup};
 
 std::string ToString(Wall wall);
+std::vector<std::string> NamesOf(const std::vector<Wall>& walls);
 
 // INVALID_ARGUMENT names those that there are.
 absl::StatusOr<Wall> ParseWall(absl::string_view text);

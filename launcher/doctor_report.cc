@@ -51,12 +51,6 @@ std::string Group(const Diagnosis& diagnosis, CheckGroup group, const char* head
   return out;
 }
 
-std::vector<std::string> Names(const std::vector<Wall>& walls) {
-  std::vector<std::string> names;
-  for (const Wall wall : walls) names.push_back(ToString(wall));
-  return names;
-}
-
 std::vector<OpenWayFacts> NotHeld(const Diagnosis& diagnosis) {
   std::vector<OpenWayFacts> open;
   for (const OpenWayFacts& way : OpenWays()) {
@@ -66,10 +60,10 @@ std::vector<OpenWayFacts> NotHeld(const Diagnosis& diagnosis) {
 }
 
 std::string Walls(const Diagnosis& diagnosis) {
-  std::string out = absl::StrCat("walls (", absl::StrJoin(Names(diagnosis.walls), ", "), ")\n");
+  std::string out = absl::StrCat("walls (", absl::StrJoin(NamesOf(diagnosis.walls), ", "), ")\n");
   const size_t width = LongestName(diagnosis.checks);
   for (const OpenWayFacts& way : NotHeld(diagnosis)) {
-    const std::string closed_by = absl::StrJoin(Names(way.closed_by), " or ");
+    const std::string closed_by = absl::StrJoin(NamesOf(way.closed_by), " or ");
     absl::StrAppend(&out, Padded("open", 7), "  ", Padded(way.name, width), "  ", way.what,
                     closed_by.empty() ? "" : "; closed by ", closed_by, "\n");
   }
@@ -118,13 +112,13 @@ std::string DiagnosisAsJson(const Diagnosis& diagnosis) {
   }
   Json open = Json::array();
   for (const OpenWayFacts& way : NotHeld(diagnosis)) {
-    open.push_back({{"name", way.name}, {"what", way.what}, {"closed_by", Names(way.closed_by)}});
+    open.push_back({{"name", way.name}, {"what", way.what}, {"closed_by", NamesOf(way.closed_by)}});
   }
   return WriteJson({{"run", diagnosis.run_works},
                     {"publishing", PublishingWord(diagnosis)},
                     {"verdict", Verdict(diagnosis)},
                     {"checks", checks},
-                    {"walls", Names(diagnosis.walls)},
+                    {"walls", NamesOf(diagnosis.walls)},
                     {"open", open}});
 }
 

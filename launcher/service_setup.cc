@@ -87,12 +87,6 @@ absl::StatusOr<std::vector<Wall>> WallsFor(const ServicePolicy& policy) {
   return walls;
 }
 
-std::vector<std::string> NamesOf(const std::vector<Wall>& walls) {
-  std::vector<std::string> names;
-  for (const Wall wall : walls) names.push_back(ToString(wall));
-  return names;
-}
-
 // Of a service that cannot go on without.
 absl::Status NoSupervisorFor(const ServicePolicy& policy, const absl::Status& trouble) {
   const std::string why = absl::StrCat(std::string(trouble.message()), "; is forcebind-supervisor running?");

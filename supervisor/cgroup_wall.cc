@@ -39,7 +39,9 @@ std::set<std::string> CgroupsOf(const CgroupMount& mount, uint64_t netns_cookie)
   std::set<std::string> found;
   ForEachCgroup(mount, [&](const std::string& directory) {
     const std::string name = LastPart(directory);
-    if (absl::StartsWith(name, kPrefix) && absl::StrContains(name, Suffix(netns_cookie))) found.insert(directory);
+    if (!absl::StartsWith(name, kPrefix) || !absl::StrContains(name, Suffix(netns_cookie))) return;
+    // Whoever has a cgroup delegated to him may make one of any name below it.
+    if (UndelegatedCgroup(mount, directory) == directory) found.insert(directory);
   });
   return found;
 }
@@ -215,10 +217,18 @@ bool CgroupWall::Remove(const std::string& directory) {
 
 absl::Status CgroupWall::Readdress() {
   absl::Status status;
-  for (auto& [directory, limited] : limited_) {
-    if (!ResolveTargets(addresses_of_, &limited.policy)) continue;
-    const int error = limited.storage.Write(directory, limited.policy);
-    if (error != 0) status.Update(ErrnoStatus(error, absl::StrCat("write the policy of the cgroup ", directory)));
+  for (auto it = limited_.begin(); it != limited_.end();) {
+    auto& [directory, limited] = *it++;
+    fb_wall_policy policy = limited.policy;
+    if (!ResolveTargets(addresses_of_, &policy)) continue;
+    const int error = limited.storage.Write(directory, policy);
+    if (error == 0) {
+      limited.policy = policy;
+    } else if (error == ENOENT) {  // the cgroup is gone, and whoever was in it
+      limited_.erase(std::prev(it));
+    } else {
+      status.Update(ErrnoStatus(error, absl::StrCat("write the policy of the cgroup ", directory)));
+    }
   }
   return status;
 }

@@ -108,9 +108,11 @@ ClientServer::Wall Daemon::WallForClients() {
 // Before the newcomer hears of his addresses: nobody may reach him there as the name that had them before.
 void Daemon::ReaddressWall() {
   if (wall_ == nullptr || book_->changes() == walled_changes_) return;
-  walled_changes_ = book_->changes();
+  const auto changes = book_->changes();
   absl::Status written = wall_->Readdress();
-  if (!written.ok()) log_(std::string(written.message()));
+  // What failed is tried again before the next newcomer is told.
+  if (!written.ok()) return log_(std::string(written.message()));
+  walled_changes_ = changes;
 }
 
 Refusal Daemon::Enclose(Registry::SessionId session, const PeerCredentials& peer, const WallRules& rules, int pidfd) {

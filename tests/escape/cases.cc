@@ -639,11 +639,7 @@ Cases RaceCases() {
 
 }  // namespace
 
-std::string Level::name() const {
-  std::vector<std::string> names;
-  for (const Wall wall : walls) names.push_back(ToString(wall));
-  return absl::StrJoin(names, "+");
-}
+std::string Level::name() const { return absl::StrJoin(NamesOf(walls), "+"); }
 
 bool Level::Has(Wall wall) const { return std::find(walls.begin(), walls.end(), wall) != walls.end(); }
 

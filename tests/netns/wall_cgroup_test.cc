@@ -15,6 +15,7 @@
 
 #include "sys/cgroup.h"
 #include "sys/errno_status.h"
+#include "sys/netns.h"
 #include "sys/unix_channel.h"
 #include "tests/netns/wall_fixture.h"
 #include "tests/support/sanitized.h"
@@ -494,6 +495,16 @@ TEST_F(CgroupWallTest, StandsWithoutTheSupervisor) {
   EXPECT_EQ(Cgroups().size(), 1u);
   ASSERT_EQ(supervisor_->Start(), absl::OkStatus());
   EXPECT_THAT(Cgroups(), ::testing::IsEmpty());
+}
+
+// Who has one delegated to him could pass his processes off as another's service.
+TEST_F(CgroupWallTest, ACgroupThatAUserHasMadeIsNoneOfOurs) {
+  const Place made(absl::StrCat(network_->cgroup_root(), "/forcebind-web-", *OwnNetnsCookie(), "-1-2"));
+  ASSERT_EQ(chown((made.directory() + "/cgroup.procs").c_str(), kUser, kUser), 0);
+  supervisor_->Stop(SIGTERM);
+  ASSERT_EQ(supervisor_->Start(), absl::OkStatus());
+  Status();
+  EXPECT_THAT(Cgroups(), ::testing::ElementsAre(made.directory()));
 }
 
 TEST_F(CgroupWallTest, ACgroupGoesWithItsLastProcess) {
