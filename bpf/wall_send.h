@@ -10,6 +10,9 @@
  * connect() binds the socket to it, without a port, and a bound one stays as it is. A send names it as the source. With
  * egress = false that holds for every destination of UDP.
  *
+ * LEFT OPEN  connect() to a ULA where the service's own is local by a route alone: bpf_bind() has no IPV6_FREEBIND, and
+ * the kernel chooses the source (supervisor/cgroup_wall.h).
+ *
  * OTHERS  Where the profile has a list of services, what goes to any other private address gets ECONNREFUSED, as if
  * nobody was there. Published ports on public addresses are not private, and so not its concern.
  *
