@@ -113,8 +113,8 @@ class Generator {
   void Begin() {
     signals_ = Chance(4);
     reuseport_ = Chance(15);
-    mptcp_ = Chance(3);
-    traffic_ = !reuseport_ && !mptcp_;
+    mptcp_ = Chance(3) && !options_.in_cgroup;
+    traffic_ = !reuseport_ && !mptcp_ && !options_.in_cgroup;
     unix_percent_ = Chance(10) ? 60 : 4;
     if (signals_) lines_.push_back(absl::StrCat("signals ", 150 + Below(300)));
   }
@@ -227,7 +227,7 @@ class Generator {
   void Connect() {
     const int slot = SlotOf([](const Picture& one) { return !one.listening; });
     const bool disconnect = Chance(12);
-    if (!disconnect && !traffic_) return;
+    if (disconnect ? mptcp_ : !traffic_) return;
     Say("connect", absl::StrCat(Subject(slot), " ",
                                 disconnect ? std::string("unspec/0.0.0.0:0") : PeerAddress(sockets_[slot].family)));
     if (sockets_[slot].stream && Chance(60)) Accept();
@@ -254,7 +254,9 @@ class Generator {
     const int slot = Slot();
     if (reuseport_ && Chance(50)) return Say("setsockopt", absl::StrCat(Subject(slot), " reuseport 1"));
     if (Chance(8)) return Say("setsockopt", absl::StrCat(Subject(slot), " linger ", Below(2)));
-    Say("setsockopt", absl::StrCat(Subject(slot), " ", Pick(kOptions), " ", Chance(80) ? 1 : 0));
+    const std::string option = Pick(kOptions);
+    if (option == "transparent" && options_.in_cgroup) return;
+    Say("setsockopt", absl::StrCat(Subject(slot), " ", option, " ", Chance(80) ? 1 : 0));
   }
 
   void Duplicate() {
@@ -266,6 +268,10 @@ class Generator {
       lines_.push_back(absl::StrCat(Name(to), "=dup2 ", Name(from), " ", target));
     }
     sockets_[to] = sockets_[from];
+  }
+
+  void Shutdown() {
+    if (!mptcp_) Say("shutdown", absl::StrCat(Subject(Slot()), " ", Below(4)));
   }
 
   void Ask() {
@@ -287,7 +293,7 @@ class Generator {
     if (which < 82) return SetOption();
     if (which < 85) return Duplicate();
     if (which < 90) return Say("close", Subject(Slot()));
-    if (which < 92) return Say("shutdown", absl::StrCat(Subject(Slot()), " ", Below(4)));
+    if (which < 92) return Shutdown();
     if (which < 93) return Say("unlink", Chance(50) ? "u1" : "u2");
     Ask();
   }

@@ -12,11 +12,15 @@
 //     fork while signals come        a fork that is interrupted begins anew, and may never end
 //     other families, raw sockets    the profile's `families`; raw sockets' bind checks less and in another order
 //     SOCK_PACKET                    the same
+//     ending what MPTCP listens on   afterwards bind goes by another IPV6_V6ONLY than getsockopt says, until it is set
 //     connecting to 127.0.0.1, ::1   the host's, not the service's own
 //     asking for IP_FREEBIND         a UDP socket that is reached by the private IPv6 address keeps it
 //     multicast on no interface      refused as multicast, where the kernel would look at the interface first
 //     link-local addresses of MPTCP  the kernel remembers the interface of a bind that failed, and the reference cannot
 //       and of ordinary users        put it back
+//   and behind the `cgroup` wall
+//     traffic                        leaves from the private address
+//     MPTCP, IP_TRANSPARENT          refused
 #ifndef FORCEBIND_TESTS_ORACLE_GENERATOR_H_
 #define FORCEBIND_TESTS_ORACLE_GENERATOR_H_
 
@@ -30,6 +34,7 @@ using Sequence = std::vector<std::string>;
 
 struct GeneratorOptions {
   bool ordinary_user = false;
+  bool in_cgroup = false;
 };
 
 Sequence GenerateSequence(uint64_t seed, uint64_t index, const GeneratorOptions& options);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // oracle_run: runs as many random sequences as are asked for, or those of files.
 //
-//   oracle_run [--program executor|executor_32] [--user] [--seed N] [--first N] [--count N] [--outcomes] [FILE...]
+//   oracle_run [--program executor|executor_32] [--wall WALL]... [--user] [--seed N] [--first N] [--count N]
+//              [--outcomes] [FILE...]
 //
 // Prints each sequence that is not the same on both sides, with as few calls as can be; then one line with the counts.
 // The status is 1 if there was one. --user: forcebind and the service run as an ordinary user. A sequence is a function
@@ -47,6 +48,13 @@ Options Parse(int argc, char** argv) {
     const auto value = [&] { return i + 1 < argc ? argv[++i] : ""; };
     if (word == "--program") {
       options.setting.program = value();
+    } else if (word == "--wall") {
+      const auto wall = ParseWall(value());
+      if (!wall.ok()) {
+        fprintf(stderr, "oracle_run: --wall: %s\n", std::string(wall.status().message()).c_str());
+        exit(2);
+      }
+      options.setting.walls.push_back(*wall);
     } else if (word == "--user") {
       options.setting.ordinary_user = true;
     } else if (word == "--seed") {
@@ -102,7 +110,7 @@ int Main(int argc, char** argv) {
     std::vector<Sequence> sequences;
     const uint64_t first = next;
     for (; next < end && sequences.size() < Oracle::kMostAtOnce; ++next) {
-      sequences.push_back(GenerateSequence(options.seed, next, {.ordinary_user = options.setting.ordinary_user}));
+      sequences.push_back(GenerateSequence(options.seed, next, options.setting.generator()));
     }
     RunSome(oracle, sequences, absl::StrCat("seed ", options.seed, ", sequence"), first, &counts);
   }

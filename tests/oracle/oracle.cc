@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -171,6 +172,10 @@ Oracle::Oracle(OracleSetting setting) : setting_(std::move(setting)) {
   executor_ = "/mnt/bin/" + setting_.program;
   std::filesystem::copy_file(absl::StrCat("/proc/self/fd/", program.get()), executor_);
   if (chmod(executor_.c_str(), 0755) != 0) Die(executor_);
+  if (setting_.in_cgroup()) {
+    supervisor_ = std::make_unique<SupervisorProcess>(forced_host_->network().bpffs(), "");
+    if (absl::Status status = supervisor_->Start(); !status.ok()) Die(std::string(status.message()));
+  }
   // Another network for the reference; the mounts that come with it have the same programs in them.
   auto network = TestNetwork::Create();
   if (!network.ok()) Die(std::string(network.status().message()));
@@ -188,7 +193,10 @@ std::vector<Comparison> Oracle::Compare(absl::Span<const Sequence> sequences) {
   Side reference(kReferenceDirectory, text, {executor_, "reference", setting_.reference_v4, kPrivateV6},
                  [&] { prepare(false); });
   const EnteredNetns entered(forced_host_->network().host_netns());
-  Side forced(kForcedDirectory, text, Join(PrivateRun({"-q"}), {executor_, "as-is"}), [&] { prepare(true); });
+  std::vector<std::string> options = {"-q"};
+  for (const Wall wall : setting_.walls) options = Join(options, {"--wall", ToString(wall)});
+  const std::vector<std::string> run = PrivateRun(options, supervisor_ ? supervisor_->socket_path() : "none");
+  Side forced(kForcedDirectory, text, Join(run, {executor_, "as-is"}), [&] { prepare(true); });
   std::vector<Records> ours = forced.Finish(sequences.size()), kernels = reference.Finish(sequences.size());
   std::vector<Comparison> comparisons(sequences.size());
   for (size_t i = 0; i < sequences.size(); ++i) {

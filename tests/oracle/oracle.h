@@ -17,23 +17,30 @@
 #ifndef FORCEBIND_TESTS_ORACLE_ORACLE_H_
 #define FORCEBIND_TESTS_ORACLE_ORACLE_H_
 
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/types/span.h"
+#include "core/walls.h"
 #include "sys/unique_fd.h"
 #include "tests/oracle/generator.h"
 #include "tests/support/netns.h"
 #include "tests/support/service_host.h"
+#include "tests/support/supervisor_process.h"
 
 namespace forcebind {
 
 struct OracleSetting {
   std::string program = "executor";  // or executor_32
   bool ordinary_user = false;        // the whole run, forcebind included
+  std::vector<Wall> walls;           // none: those of a service without a supervisor
   std::string reference_v4 = kPrivateV4;
+
+  bool in_cgroup() const { return std::count(walls.begin(), walls.end(), Wall::kCgroup) != 0; }
+  GeneratorOptions generator() const { return {.ordinary_user = ordinary_user, .in_cgroup = in_cgroup()}; }
 };
 
 // What one sequence's calls told: a line each.
@@ -57,6 +64,7 @@ class Oracle {
   std::string executor_;
   OracleSetting setting_;
   std::unique_ptr<ServiceHost> forced_host_;
+  std::unique_ptr<SupervisorProcess> supervisor_;  // where `cgroup` is one of the walls
   std::unique_ptr<TestNetwork> reference_network_;
 };
 

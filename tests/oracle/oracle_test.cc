@@ -30,24 +30,30 @@ struct Run {
 
 class RandomSequences : public ::testing::TestWithParam<Run> {};
 
-// What the sequences must have tried, or they have tried nothing.
+// What the sequences must have tried, or they have tried nothing; the latter where there is traffic.
 constexpr const char* kLeastOutcomes[] = {
-    "bind succeeds",     "bind EADDRINUSE",      "bind EADDRNOTAVAIL", "bind EINVAL",          "bind EAFNOSUPPORT",
-    "bind EBADF",        "bind EFAULT",          "bind ENOTSOCK",      "listen succeeds",      "listen EINVAL",
-    "listen EOPNOTSUPP", "accept succeeds",      "accept EAGAIN",      "connect succeeds",     "connect EINPROGRESS",
-    "connect EISCONN",   "connect ECONNREFUSED", "recv succeeds",      "getpeername succeeds", "setsockopt succeeds",
-    "dup2 succeeds",
+    "bind succeeds",     "bind EADDRINUSE",   "bind EADDRNOTAVAIL",   "bind EINVAL",      "bind EAFNOSUPPORT",
+    "bind EBADF",        "bind EFAULT",       "bind ENOTSOCK",        "listen succeeds",  "listen EINVAL",
+    "listen EOPNOTSUPP", "accept EAGAIN",     "getpeername ENOTCONN", "connect succeeds", "setsockopt succeeds",
+    "dup2 succeeds",     "shutdown succeeds",
+};
+constexpr const char* kLeastOfTraffic[] = {
+    "accept succeeds",      "connect EINPROGRESS", "connect EISCONN",
+    "connect ECONNREFUSED", "recv succeeds",       "getpeername succeeds",
 };
 
 TEST_P(RandomSequences, AreTheSameForcedAsNatively) {
   Oracle oracle(GetParam().setting);
   Outcomes outcomes;
   for (const char* outcome : kLeastOutcomes) outcomes[outcome] = 0;
+  if (!GetParam().setting.in_cgroup()) {
+    for (const char* outcome : kLeastOfTraffic) outcomes[outcome] = 0;
+  }
   for (size_t next = 0; next < GetParam().count;) {
     std::vector<Sequence> sequences;
     const size_t first = next;
     for (; next < GetParam().count && sequences.size() < Oracle::kMostAtOnce; ++next) {
-      sequences.push_back(GenerateSequence(kSeed, next, {.ordinary_user = GetParam().setting.ordinary_user}));
+      sequences.push_back(GenerateSequence(kSeed, next, GetParam().setting.generator()));
     }
     const std::vector<Comparison> comparisons = oracle.Compare(sequences);
     for (size_t i = 0; i < sequences.size(); ++i) {
@@ -63,7 +69,10 @@ TEST_P(RandomSequences, AreTheSameForcedAsNatively) {
 INSTANTIATE_TEST_SUITE_P(Programs, RandomSequences,
                          ::testing::Values(Run{"OfRoot", {}, kSequences},
                                            Run{"OfAnOrdinaryUser", {.ordinary_user = true}, kSequences / 4},
-                                           Run{"Of32Bits", {.program = "executor_32"}, kSequences / 4}),
+                                           Run{"Of32Bits", {.program = "executor_32"}, kSequences / 4},
+                                           Run{"BehindAllWalls",
+                                               {.walls = {Wall::kNotify, Wall::kLandlock, Wall::kCgroup}},
+                                               kSequences / 4}),
                          [](const auto& info) { return std::string(info.param.name); });
 
 // Those that were not the same once.

@@ -18,7 +18,8 @@
 //   null  bad (not mapped); then len=N for another length than the form's own. Ports p1 … p9 are the sequence's own:
 //   no other one of the last 2,000 had them. Between two sequences everything is closed, and nothing lingers.
 //
-// Descriptor 900 is open in every sequence, and no socket.
+// Descriptor 900 is open in every sequence, and no socket. No call is made before what the ones before it have sent
+// over the loopback has arrived.
 //
 // `as-is` makes the calls as they stand. `reference` asks for the private address itself wherever forcebind would give
 // it; what comes back is then what the kernel says of that address (reference.c).
