@@ -255,7 +255,7 @@ class Generator {
     if (reuseport_ && Chance(50)) return Say("setsockopt", absl::StrCat(Subject(slot), " reuseport 1"));
     if (Chance(8)) return Say("setsockopt", absl::StrCat(Subject(slot), " linger ", Below(2)));
     const std::string option = Pick(kOptions);
-    if (option == "transparent" && options_.in_cgroup) return;
+    if ((option == "transparent" && options_.in_cgroup) || (option == "no_port_yet" && mptcp_)) return;
     Say("setsockopt", absl::StrCat(Subject(slot), " ", option, " ", Chance(80) ? 1 : 0));
   }
 

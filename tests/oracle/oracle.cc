@@ -135,6 +135,11 @@ size_t EphemeralPort(const std::string& record) {
   return atoi(record.c_str() + colon + 1) >= kFirstEphemeralPort ? colon + 1 : std::string::npos;
 }
 
+Records WithoutEphemeralPorts(Records records) {
+  for (std::string& record : records) record.resize(std::min(record.size(), EphemeralPort(record)));
+  return records;
+}
+
 bool IsCall(const std::string& line) { return line.rfind("signals", 0) != 0; }
 
 std::string WithoutHow(const std::string& line) {
@@ -235,6 +240,11 @@ Sequence Minimise(Oracle& oracle, Sequence sequence) {
     }
   }
   return sequence;
+}
+
+bool IsChance(Oracle& oracle, const Sequence& sequence, const Comparison& comparison) {
+  return WithoutEphemeralPorts(comparison.reference) == WithoutEphemeralPorts(comparison.forced) &&
+         oracle.Compare({sequence})[0].same;
 }
 
 std::string Describe(const Sequence& sequence, const Comparison& comparison) {

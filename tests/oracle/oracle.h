@@ -75,6 +75,11 @@ Records Canonical(const Records& records);
 // when it is run by itself.
 Sequence Minimise(Oracle& oracle, Sequence sequence);
 
+// Nothing but the names of ephemeral ports is different, and nothing is when the sequence is run by itself: the kernel
+// chooses among some 14,000 at random, and has come to one again that was closed. What keeps a port that it should have
+// lost keeps it each time.
+bool IsChance(Oracle& oracle, const Sequence& sequence, const Comparison& comparison);
+
 // The calls, and what came back on both sides.
 std::string Describe(const Sequence& sequence, const Comparison& comparison);
 
