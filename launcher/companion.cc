@@ -116,6 +116,10 @@ void HandOver::Refuse(const std::string& why) { Answer(absl::string_view(why).su
 // There is room in the pipe for the one answer, and whoever has gone does not need it.
 void HandOver::Answer(absl::string_view text) {
   [[maybe_unused]] const ssize_t size = write(answer_.get(), text.data(), text.size());
+  Forget();
+}
+
+void HandOver::Forget() {
   loaded_.reset();
   answer_.reset();
   answer_here_.reset();
@@ -142,7 +146,7 @@ absl::Status BecomeCompanion(Standing standing) {
   if (own_session && setsid() < 0) return ErrnoStatus(errno, "start a session");
   if (!own_session && setpgid(0, 0) != 0) return ErrnoStatus(errno, "start a process group");
   if (chdir("/") != 0) return ErrnoStatus(errno, "go to /");
-  for (const int signal_number : {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM}) {
+  for (const int signal_number : {SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGXFSZ}) {
     signal(signal_number, SIG_IGN);
   }
   // Whoever started forcebind may have ignored it: then nothing is left to wait for (sys/stand_in.h).

@@ -51,6 +51,8 @@ class HandOver {
   void Confirm();
   // Companion: the service may not start.
   void Refuse(const std::string& why);
+  // In another process that has its descriptors: they are somebody else's.
+  void Forget();
 
  private:
   void Answer(absl::string_view text);

@@ -18,9 +18,11 @@
 #include "launcher/inherited_sockets.h"
 #include "launcher/parent_mode.h"
 #include "launcher/ready_filters.h"
+#include "launcher/reserve.h"
 #include "launcher/service_family.h"
 #include "launcher/service_setup.h"
 #include "notify/call_handler.h"
+#include "notify/companion_memory.h"
 #include "sys/capabilities.h"
 #include "sys/errno_status.h"
 #include "sys/landlock.h"
@@ -87,24 +89,44 @@ int Accompany(const Plan& plan, HandOver& hand_over, int service, ServiceFamily*
   absl::StatusOr<UniqueFd> notify_fd =
       hand_over.Take(service, family != nullptr ? family->descriptors() : std::vector<int>{service});
   if (!notify_fd.ok()) return kOwnFailure;
-  absl::StatusOr<std::unique_ptr<SeccompNotify>> device = SeccompNotify::Create(*std::move(notify_fd));
+  CompanionMemory* memory = CompanionMemory::Create();
+  if (memory == nullptr) return kOwnFailure;
+  absl::StatusOr<std::unique_ptr<SeccompNotify>> device =
+      SeccompNotify::Create(*std::move(notify_fd), absl::MakeSpan(memory->notification));
   if (!device.ok()) return kOwnFailure;
   Publisher& publisher = link != nullptr ? static_cast<Publisher&>(*link) : nobody;
   std::vector<LoopSource*> sources;
   if (link != nullptr) sources.push_back(link);
   if (family != nullptr) sources.push_back(family);
   if (link != nullptr) link->TakeOver();
-  CallHandler handler(setup.policy, **device, publisher, log, plan.netns_cookie, link != nullptr);
+  CallHandler handler(setup.policy, **device, publisher, log, plan.netns_cookie, link != nullptr, memory->pins);
   absl::Status raised = RaiseCgroupWall(plan, service, log);
   if (!raised.ok()) {
     // The service ends by itself, and says why.
     hand_over.Refuse(std::string(raised.message()));
     return 0;
   }
-  if (family == nullptr) close(service);
+  const pid_t first_process = ProcessOfPidfd(service);
+  const auto take_over = [&] {
+    AnswerInherited(**device, memory->notification);
+    handler.Inherit();
+    if (link != nullptr) link->Succeed();
+    log.Write(LogLevel::kWarning, first_process, "the companion was killed; the one in reserve goes on");
+  };
+  Reserve reserve((*device)->fd(), *memory,
+                  {.begin = [&] { hand_over.Forget(); },
+                   .take_over = take_over,
+                   .version = [&] { return link != nullptr ? link->connections() : 0; }});
+  if (family == nullptr) {
+    close(service);
+    sources.push_back(&reserve);
+    reserve.Stand();
+  }
   hand_over.Confirm();
-  return RunNotifyLoop(
+  const int result = RunNotifyLoop(
       **device, [&](const Notification& call) { return handler.Handle(call); }, sources);
+  memory->finished = true;
+  return result;
 }
 
 // Without CAP_SYS_ADMIN a filter may only be loaded by who can gain no privileges any more (seccomp(2)).

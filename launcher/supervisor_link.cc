@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <functional>
@@ -92,6 +94,7 @@ absl::StatusOr<wire::Welcome> SupervisorLink::Connect() {
   const auto* welcome = std::get_if<wire::Welcome>(&*answer);
   if (welcome == nullptr) return absl::InternalError("the supervisor answers out of turn");
   fd_ = *std::move(socket);
+  ++connections_;
   retry_ms_ = 0;
   if (!let_in_.cookies.empty()) Send(let_in_);
   return *welcome;
@@ -109,7 +112,27 @@ void SupervisorLink::TakeOver() {
   if (!Connect().ok()) HangUp();
 }
 
+// What was asked before may still be answered; that is dropped. What was counted before is counted.
+void SupervisorLink::Succeed() {
+  sent_ = {};
+  if (!fd_.valid()) return;
+  const int32_t number = getpid();
+  const UniqueFd self(static_cast<int>(syscall(SYS_pidfd_open, number, 0)));
+  if (!self.valid()) return HangUp();
+  if (SendPacket(fd_.get(), wire::Encode(wire::Successor{number}), self.get()) != 0) return HangUp();
+  for (;;) {
+    Packet packet;
+    if (ReceivePacket(fd_.get(), wire::kMaxMessageSize, &packet) != 0) return HangUp();
+    const absl::StatusOr<wire::Message> answer = wire::Decode(packet.bytes);
+    if (!answer.ok()) return HangUp();
+    const auto* succeeded = std::get_if<wire::Succeeded>(&*answer);
+    if (succeeded != nullptr && succeeded->number == number) return;
+  }
+}
+
+// Another process may have the connection as well (launcher/reserve.h).
 void SupervisorLink::HangUp() {
+  if (fd_.valid()) shutdown(fd_.get(), SHUT_RDWR);
   fd_.reset();
   hello_.resumed = true;
   untold_ = !opened_.empty();

@@ -7,7 +7,8 @@
 //   come closes the connection, so that a late one is never taken for the next question's. When the supervisor goes
 //   away the service goes on: private binds do not need it, and what is published stays so. The link is then *down*,
 //   and tries again with growing pauses, and once more when a published port is asked for. What the service has opened
-//   is told again then. A dual-stack socket that was opened meanwhile needs routes, and so is sent itself; no copy is
+//   is told again then. The companion in reserve has the same connection, and says Successor when it has become the
+//   companion. A dual-stack socket that was opened meanwhile needs routes, and so is sent itself; no copy is
 //   kept for that, it is looked for among the processes by its inode.
 //
 // THREADS  Thread-compatible.
@@ -48,6 +49,10 @@ class SupervisorLink : public Publisher, public LoopSource {
   // In the companion: a connection of its own, since the supervisor knows a client by who connected. The launcher's,
   // which is closed in this process already, ends when the service is executed. A failure leaves the link down.
   void TakeOver();
+  // In the companion that was in reserve: the connection is its own from here on.
+  void Succeed();
+  // How many connections there have been.
+  uint64_t connections() const { return connections_; }
   // In the companion: puts the process behind `pidfd` behind the `cgroup` wall. An errno, with the reason in *why.
   int Enclose(const WallRules& rules, int pidfd, std::string* why);
 
@@ -72,6 +77,7 @@ class SupervisorLink : public Publisher, public LoopSource {
   std::string path_;
   wire::Hello hello_;
   UniqueFd fd_;
+  uint64_t connections_ = 0;
   int retry_ms_ = 0;
   CallCounters sent_;
   wire::LetIn let_in_;

@@ -75,8 +75,8 @@ CallHandler::Outcome CallHandler::BindRewritten(const Subject& subject, const So
   if (announcement.published) {
     if (const int error = publisher_.Claim(announcement, &why)) return Refuse(subject, error, why);
   }
-  const int error = BindPort(subject, ToSockAddr(rewrite.target));
-  if (!udp) NotePinned(subject, error);
+  const auto bind = [&] { return BindPort(subject, ToSockAddr(rewrite.target)); };
+  const int error = udp ? bind() : Pinning(subject, bind);
   if (error == 0) TellWall(subject, rewrite.requested.address);
   if (error != 0) {
     if (error == EADDRNOTAVAIL) {

@@ -122,12 +122,14 @@ int CallHandler::BindPort(const Subject& subject, const SockAddr& name) {
   return BindPrivate(subject.socket.get(), name);
 }
 
-void CallHandler::NotePinned(const Subject& subject, int error) {
-  if (error == 0) {
-    pinned_.Add(subject.cookie);
-  } else if (error != EINVAL) {  // which is said of a bound socket, before anything is changed
-    pinned_.Remove(subject.cookie);
-  }
+// A bind that fails may have taken the address away, but for EINVAL, which is said of a bound socket before anything is
+// changed. Whoever is killed in between has pinned nothing.
+int CallHandler::Pinning(const Subject& subject, absl::FunctionRef<int()> bind_private) {
+  const bool was_pinned = pinned_.Contains(subject.cookie);
+  if (was_pinned) pinned_.Remove(subject.cookie);
+  const int error = bind_private();
+  if (error == 0 || (was_pinned && error == EINVAL)) pinned_.Add(subject.cookie);
+  return error;
 }
 
 void CallHandler::Remember(const Subject& subject, const SocketFacts& facts, const Endpoint& requested) {

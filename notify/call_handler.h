@@ -38,6 +38,7 @@
 #include "core/service_policy.h"
 #include "notify/call_counters.h"
 #include "notify/call_decoder.h"
+#include "notify/companion_memory.h"
 #include "notify/notify_loop.h"
 #include "notify/pinned_sockets.h"
 #include "notify/publisher.h"
@@ -55,15 +56,19 @@ class CallHandler {
   // All borrowed, for the life of the handler. `netns_cookie`: of the namespace that the private addresses are in.
   // `deny_mptcp`: as for the filter.
   CallHandler(const ServicePolicy& policy, NotifyDevice& device, Publisher& publisher, ServiceLog& log,
-              uint64_t netns_cookie, bool deny_mptcp)
+              uint64_t netns_cookie, bool deny_mptcp, PinLog& pins)
       : policy_(policy),
         device_(device),
         publisher_(publisher),
         log_(log),
         netns_cookie_(netns_cookie),
-        deny_mptcp_(deny_mptcp) {}
+        deny_mptcp_(deny_mptcp),
+        pinned_(&pins) {}
 
   Outcome Handle(const Notification& notification);
+
+  // In the companion that was in reserve: learns what the one that was killed knew.
+  void Inherit() { pinned_.CatchUp(); }
 
  private:
   // One call in hand.
@@ -117,8 +122,8 @@ class CallHandler {
 
   // Tries to give the socket a private address which nothing can change any more, unless it has one.
   int PinPrivateAddress(const Subject& subject, const SocketFacts& facts, SockAddr* name);
-  // After a bind to the private address, with this result.
-  void NotePinned(const Subject& subject, int error);
+  // Makes a bind to the private address, and notes what it means; its result.
+  int Pinning(const Subject& subject, absl::FunctionRef<int()> bind_private);
   SocketFacts FactsOf(const Subject& subject) const;
   // bind() with the service's right to privileged ports, and no other.
   int BindPort(const Subject& subject, const SockAddr& name);

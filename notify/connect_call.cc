@@ -147,7 +147,7 @@ CallHandler::Outcome CallHandler::ConnectRedirected(const Subject& subject, cons
                                                     const Redirect& redirect) {
   const int fd = subject.socket.get();
   const SockAddr target = ToSockAddr(redirect.target);
-  if (redirect.source) NotePinned(subject, BindSource(fd, *redirect.source));
+  if (redirect.source) Pinning(subject, [&] { return BindSource(fd, *redirect.source); });
   const bool waits = facts.socket.type == SOCK_STREAM && Blocks(fd);
   const int error = waits ? StartConnect(fd, facts.socket.protocol, target) : ConnectNow(fd, target);
   // EALREADY: another thread has been faster.

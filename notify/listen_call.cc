@@ -38,8 +38,7 @@ int CallHandler::PinPrivateAddress(const Subject& subject, const SocketFacts& fa
   const std::optional<Endpoint> target = ImplicitListenTarget(facts, policy_.addresses);
   if (target) {
     // EINVAL: it has an address already; or not, see pinned_sockets.h.
-    const int error = BindPrivate(subject.socket.get(), ToSockAddr(*target));
-    NotePinned(subject, error);
+    const int error = Pinning(subject, [&] { return BindPrivate(subject.socket.get(), ToSockAddr(*target)); });
     if (error == 0) TellWall(subject, subject.domain == AF_INET ? IpAddress() : IpAddress::V6({}));
     if (error != 0 && error != EINVAL) return error;
   }

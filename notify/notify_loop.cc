@@ -27,6 +27,9 @@ void ServeOne(NotifyDevice& device, CallFunction handle, CallCounters* counters)
   counters->Add(answered ? outcome.verdict : Verdict::kGone, NowNs() - start);
 }
 
+// While calls come in all the time, poll(2) never says that the time is over.
+bool IsDue(const LoopSource& source, const CallCounters& counters) { return source.PollTimeoutMs(counters) == 0; }
+
 // For poll(2): -1 = for ever.
 int Sooner(int a, int b) { return a < 0 ? b : b < 0 ? a : std::min(a, b); }
 
@@ -44,6 +47,11 @@ int Poll(std::vector<pollfd>* fds, const NotifyDevice& device, absl::Span<LoopSo
 
 }  // namespace
 
+void AnswerInherited(NotifyDevice& device, absl::Span<const uint8_t> request) {
+  Notification call;
+  if (ReadNotification(request, &call) && device.IsAlive(call.id)) device.Reply(call.id, EINTR);
+}
+
 int RunNotifyLoop(NotifyDevice& device, CallFunction handle, absl::Span<LoopSource* const> sources) {
   CallCounters counters;
   std::vector<pollfd> fds(sources.size() + 1);
@@ -53,7 +61,7 @@ int RunNotifyLoop(NotifyDevice& device, CallFunction handle, absl::Span<LoopSour
     if (ready < 0) continue;
     const bool ended = fds[0].revents != 0 && (fds[0].revents & POLLIN) == 0;
     for (size_t i = 0; i < sources.size(); ++i) {
-      if (ready == 0 || ended || fds[i + 1].revents != 0) sources[i]->OnPoll(counters);
+      if (ready == 0 || ended || fds[i + 1].revents != 0 || IsDue(*sources[i], counters)) sources[i]->OnPoll(counters);
     }
     if (ended) return (fds[0].revents & POLLHUP) != 0 ? 0 : EBADF;
     if ((fds[0].revents & POLLIN) != 0) ServeOne(device, handle, &counters);

@@ -6,17 +6,20 @@
 // is connecting, or is V6ONLY; a name may be that of a connection: on [fd5e::1]:40000 after a connect() to an own
 // listener there, and gone with connect(AF_UNSPEC). An MPTCP socket's name is a copy, and may be stale besides.
 //
-// LIMITS   The last 16,384 sockets at least, by cookie, which no other socket ever has.
+// LIMITS   The last 16,384 sockets at least, by cookie, which no other socket ever has. What a companion knew that was
+//          killed is in the log: the last 32,768 changes.
 // THREADS  Thread-compatible.
 // Tested by tests/unit/notify/pinned_sockets_test.cc and tests/escape/.
 #ifndef FORCEBIND_NOTIFY_PINNED_SOCKETS_H_
 #define FORCEBIND_NOTIFY_PINNED_SOCKETS_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "notify/companion_memory.h"
 
 namespace forcebind {
 
@@ -24,22 +27,46 @@ class PinnedSockets {
  public:
   static constexpr size_t kGeneration = 16384;
 
+  // Borrowed.
+  explicit PinnedSockets(PinLog* log) : log_(log) {}
+
   void Add(uint64_t cookie) {
     if (cookie == 0) return;
+    Insert(cookie);
+    log_->Append({cookie, true});
+    seen_ = log_->count();
+  }
+  // A bind that failed has taken the address away (net/ipv4/af_inet.c, __inet_bind).
+  void Remove(uint64_t cookie) {
+    if (!Contains(cookie)) return;
+    Erase(cookie);
+    log_->Append({cookie, false});
+    seen_ = log_->count();
+  }
+  bool Contains(uint64_t cookie) const { return newer_.contains(cookie) || older_.contains(cookie); }
+  // Learns what others have written into the log.
+  void CatchUp() {
+    for (seen_ = std::max(seen_, log_->oldest()); seen_ < log_->count(); ++seen_) {
+      const PinLog::Entry entry = log_->at(seen_);
+      entry.pinned ? Insert(entry.cookie) : Erase(entry.cookie);
+    }
+  }
+
+ private:
+  void Insert(uint64_t cookie) {
     if (newer_.size() >= kGeneration) {
       older_ = std::move(newer_);
       newer_.clear();
     }
     newer_.insert(cookie);
   }
-  // A bind that failed has taken the address away (net/ipv4/af_inet.c, __inet_bind).
-  void Remove(uint64_t cookie) {
+  void Erase(uint64_t cookie) {
     newer_.erase(cookie);
     older_.erase(cookie);
   }
-  bool Contains(uint64_t cookie) const { return newer_.contains(cookie) || older_.contains(cookie); }
 
- private:
+  PinLog* const log_;
+  uint64_t seen_ = 0;  // entries of the log
   absl::flat_hash_set<uint64_t> newer_, older_;
 };
 

@@ -11,6 +11,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "bpf/wall.skel.h"
+#include "supervisor/companion.h"
 #include "supervisor/libbpf_words.h"
 #include "sys/errno_status.h"
 #include "sys/pidfd.h"
@@ -23,10 +24,6 @@ namespace {
 constexpr char kPrefix[] = "forcebind-";
 
 using Skeleton = std::unique_ptr<wall, decltype(&wall__destroy)>;
-
-bool IsOf(const TaskIdentity& task, uid_t uid) {
-  return uid == 0 || (task.ruid == uid && task.euid == uid && task.suid == uid && task.fsuid == uid);
-}
 
 UniqueFd Copy(int fd) { return UniqueFd(fcntl(fd, F_DUPFD_CLOEXEC, 3)); }
 

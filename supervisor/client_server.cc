@@ -178,11 +178,13 @@ bool ClientServer::ReadOne(ClientId id) {
 }
 
 void ClientServer::Handle(ClientId id, wire::Message message, TakenPacket packet) {
-  const bool takes_fd =
-      std::holds_alternative<wire::Listener>(message) || std::holds_alternative<wire::Enclose>(message);
+  const bool takes_fd = std::holds_alternative<wire::Listener>(message) ||
+                        std::holds_alternative<wire::Enclose>(message) ||
+                        std::holds_alternative<wire::Successor>(message);
   if (takes_fd != (packet.descriptors == 1)) {
-    return Reject(id, EPROTO,
-                  takes_fd ? "a Listener or an Enclose without a descriptor" : "a descriptor where none belongs");
+    return Reject(
+        id, EPROTO,
+        takes_fd ? "a Listener, an Enclose or a Successor without a descriptor" : "a descriptor where none belongs");
   }
   const bool needs_hello =
       takes_fd || std::holds_alternative<wire::Claim>(message) || std::holds_alternative<wire::Opened>(message) ||
@@ -193,6 +195,7 @@ void ClientServer::Handle(ClientId id, wire::Message message, TakenPacket packet
                  [&](const wire::Claim& claim) { Reply(id, registry_.Claim(*clients_.at(id).session, claim)); },
                  [&](const wire::Listener& listener) { HandleListener(id, listener, std::move(packet)); },
                  [&](const wire::Enclose& enclose) { HandleEnclose(id, enclose, std::move(packet)); },
+                 [&](const wire::Successor& successor) { HandleSuccessor(id, successor, packet); },
                  [&](const wire::Opened& opened) { HandleOpened(id, opened); },
                  [&](const wire::Counters& counters) { registry_.Count(*clients_.at(id).session, counters); },
                  [&](const wire::StatusRequest& request) { Ask(id, request); },
@@ -200,6 +203,7 @@ void ClientServer::Handle(ClientId id, wire::Message message, TakenPacket packet
                  [&](const wire::AuditRequest& request) { Ask(id, request); },
                  [&](const wire::LetIn& let_in) { registry_.AddLetIn(*clients_.at(id).session, let_in); },
                  [&](const wire::Welcome&) { Reject(id, EPROTO, "Welcome is the supervisor's to say"); },
+                 [&](const wire::Succeeded&) { Reject(id, EPROTO, "Succeeded is the supervisor's to say"); },
                  [&](const wire::Result&) { Reject(id, EPROTO, "Result is the supervisor's to say"); },
                  [&](const wire::Document&) { Reject(id, EPROTO, "Document is the supervisor's to say"); },
              },
@@ -241,6 +245,16 @@ void ClientServer::HandleEnclose(ClientId id, const wire::Enclose& enclose, Take
   const Client& client = clients_.at(id);
   if (!packet.pidfd.valid()) return Reject(id, EPROTO, "an Enclose with a descriptor that is not a pidfd");
   Reply(id, wall_.enclose(*client.session, client.credentials, enclose.rules, packet.pidfd.get()));
+}
+
+// One that cannot be seen from here, or is not the user's in every respect, has the connection all the same: it is what
+// the session hangs on. A supervisor after this one will not know it for the companion.
+void ClientServer::HandleSuccessor(ClientId id, const wire::Successor& successor, const TakenPacket& packet) {
+  const Client& client = clients_.at(id);
+  if (!packet.pidfd.valid()) return Reject(id, EPROTO, "a Successor with a descriptor that is not a pidfd");
+  const auto process = ProcessOfUser(packet.pidfd.get(), client.credentials.uid);
+  if (process) registry_.Succeed(*client.session, *process);
+  Send(id, wire::Succeeded{.number = successor.number});
 }
 
 // A refusal concerns nobody but who is refused, and may be had as often as one likes: it is counted, not logged.

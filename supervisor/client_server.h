@@ -101,6 +101,7 @@ class ClientServer {
   void DropSessions(const std::vector<Registry::SessionId>& sessions);
   void HandleListener(ClientId id, const wire::Listener& listener, TakenPacket packet);
   void HandleEnclose(ClientId id, const wire::Enclose& enclose, TakenPacket packet);
+  void HandleSuccessor(ClientId id, const wire::Successor& successor, const TakenPacket& packet);
   void HandleOpened(ClientId id, const wire::Opened& opened);
   void Ask(ClientId id, const Question& request);
   // Answers one question.

@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sys/pidfd.h"
 #include "sys/process_list.h"
 
 namespace forcebind {
@@ -19,6 +20,20 @@ UniqueFd WatchProcess(const ProcessId& process) {
   // Looked at after the pidfd was opened: whatever has this start time now is what the pidfd stands for.
   if (pidfd.valid() && !(IdentifyProcess(process.pid) == process)) pidfd.reset();
   return pidfd;
+}
+
+bool IsOf(const TaskIdentity& task, uid_t uid) {
+  return uid == 0 || (task.ruid == uid && task.euid == uid && task.suid == uid && task.fsuid == uid);
+}
+
+// The number is the process's own as long as the pidfd has one: looked at last.
+std::optional<ProcessId> ProcessOfUser(int pidfd, uid_t uid) {
+  const pid_t pid = ProcessOfPidfd(pidfd);
+  TaskIdentity task;
+  if (pid == 0 || ReadTaskIdentity(pid, &task) != 0 || !IsOf(task, uid)) return std::nullopt;
+  const ProcessId process = IdentifyProcess(pid);
+  if (process.start_time == 0 || !PidfdHasProcess(pidfd)) return std::nullopt;
+  return process;
 }
 
 }  // namespace forcebind

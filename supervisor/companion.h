@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// companion: is the process that had a connection before the supervisor's restart still the same one?
+// companion: which process has a connection: whether the one before the supervisor's restart is still the same, and
+// whether one that says so may take it over.
 // See proc(5), /proc/PID/stat, and pidfd_open(2).
 #ifndef FORCEBIND_SUPERVISOR_COMPANION_H_
 #define FORCEBIND_SUPERVISOR_COMPANION_H_
 
 #include <sys/types.h>
 
+#include <optional>
+
 #include "supervisor/registry.h"
+#include "sys/target.h"
 #include "sys/unique_fd.h"
 
 namespace forcebind {
@@ -16,6 +20,11 @@ ProcessId IdentifyProcess(pid_t pid);
 
 // A pidfd, readable when the process ends. Invalid: it has ended already, or the number is another process's now.
 UniqueFd WatchProcess(const ProcessId& process);
+
+// Is the task this user's in every respect? Root's is whoever.
+bool IsOf(const TaskIdentity& task, uid_t uid);
+// The process behind a pidfd, if it runs and IsOf() it.
+std::optional<ProcessId> ProcessOfUser(int pidfd, uid_t uid);
 
 }  // namespace forcebind
 

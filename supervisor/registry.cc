@@ -158,6 +158,12 @@ void Registry::AddWall(SessionId id, const std::string& wall) {
   Note(SaveSession(id, session), "state");
 }
 
+void Registry::Succeed(SessionId id, const ProcessId& companion) {
+  Session& session = sessions_.at(id);
+  session.companion = companion;
+  Note(SaveSession(id, session), "state");
+}
+
 absl::Status Registry::SaveSession(SessionId id, const Session& session) {
   ServiceRecord record;
   CopyText(session.name, record.name);

@@ -86,6 +86,8 @@ class Registry {
   const PrivateAddresses& AddressesOf(SessionId session) const { return book_.entries().at(NameOf(session)).addresses; }
   // The supervisor has put a wall behind the service.
   void AddWall(SessionId session, const std::string& wall);
+  // The session's companion was killed, and this one, which was in reserve, has its connection.
+  void Succeed(SessionId session, const ProcessId& companion);
   // The connection has ended, or a detached session's companion is gone.
   void End(SessionId session);
   // As End(), unless the companion has come back.

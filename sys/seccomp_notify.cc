@@ -10,6 +10,7 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "sys/errno_status.h"
 #include "sys/newer_kernel.h"
 
@@ -31,27 +32,36 @@ int AddFdWithFlags(int notify_fd, uint64_t id, int fd, bool close_on_exec, uint3
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<SeccompNotify>> SeccompNotify::Create(UniqueFd notify_fd) {
+bool ReadNotification(absl::Span<const uint8_t> bytes, Notification* notification) {
+  seccomp_notif request;
+  memcpy(&request, bytes.data(), sizeof(request));
+  notification->id = request.id;
+  notification->tid = static_cast<pid_t>(request.pid);
+  notification->arch = request.data.arch;
+  notification->number = request.data.nr;
+  std::copy(std::begin(request.data.args), std::end(request.data.args), notification->args);
+  return request.id != 0;
+}
+
+absl::StatusOr<std::unique_ptr<SeccompNotify>> SeccompNotify::Create(UniqueFd notify_fd, absl::Span<uint8_t> request) {
   seccomp_notif_sizes sizes = {};
   if (Seccomp(SECCOMP_GET_NOTIF_SIZES, 0, &sizes) != 0)
     return ErrnoStatus(errno, "ask for seccomp's notification sizes");
   ioctl(notify_fd.get(), SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP);
-  const size_t request = std::max<size_t>(sizes.seccomp_notif, sizeof(seccomp_notif));
+  const size_t request_size = std::max<size_t>(sizes.seccomp_notif, sizeof(seccomp_notif));
+  if (request_size > request.size()) {
+    return absl::UnimplementedError(absl::StrCat("this kernel's seccomp notifications have ", request_size,
+                                                 " bytes, more than forcebind has room for"));
+  }
   const size_t response = std::max<size_t>(sizes.seccomp_notif_resp, sizeof(seccomp_notif_resp));
-  return std::unique_ptr<SeccompNotify>(new SeccompNotify(std::move(notify_fd), request, response));
+  return std::unique_ptr<SeccompNotify>(new SeccompNotify(std::move(notify_fd), request.first(request_size), response));
 }
 
 int SeccompNotify::Receive(Notification* notification) {
   // The kernel refuses a buffer that is not zero (EINVAL).
   memset(request_.data(), 0, request_.size());
   if (ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_RECV, request_.data()) != 0) return errno;
-  seccomp_notif request;
-  memcpy(&request, request_.data(), sizeof(request));
-  notification->id = request.id;
-  notification->tid = static_cast<pid_t>(request.pid);
-  notification->arch = request.data.arch;
-  notification->number = request.data.nr;
-  std::copy(std::begin(request.data.args), std::end(request.data.args), notification->args);
+  ReadNotification(request_, notification);
   return 0;
 }
 

@@ -51,11 +51,15 @@ class NotifyDevice {
   virtual int ReplyWithFd(uint64_t id, int fd, bool close_on_exec) = 0;
 };
 
+// As the kernel writes it. False: it wrote none.
+bool ReadNotification(absl::Span<const uint8_t> request, Notification* notification);
+
 class SeccompNotify : public NotifyDevice {
  public:
   // Asks the kernel for the sizes of its structures (they may be larger than those that this was compiled with), and
-  // for synchronous wake-ups (Linux 6.6), which need no answer.
-  static absl::StatusOr<std::unique_ptr<SeccompNotify>> Create(UniqueFd notify_fd);
+  // for synchronous wake-ups (Linux 6.6), which need no answer. `request`, borrowed, is where the kernel writes the
+  // call that is received, and where it stays until the next one.
+  static absl::StatusOr<std::unique_ptr<SeccompNotify>> Create(UniqueFd notify_fd, absl::Span<uint8_t> request);
 
   int fd() const override { return fd_.get(); }
   int Receive(Notification* notification) override;
@@ -66,13 +70,13 @@ class SeccompNotify : public NotifyDevice {
   int ReplyWithFd(uint64_t id, int fd, bool close_on_exec) override;
 
  private:
-  SeccompNotify(UniqueFd fd, size_t request_size, size_t response_size)
-      : fd_(std::move(fd)), request_(request_size), response_(response_size) {}
+  SeccompNotify(UniqueFd fd, absl::Span<uint8_t> request, size_t response_size)
+      : fd_(std::move(fd)), request_(request), response_(response_size) {}
 
   int Send(const seccomp_notif_resp& response);
 
   UniqueFd fd_;
-  std::vector<uint8_t> request_;
+  absl::Span<uint8_t> request_;
   std::vector<uint8_t> response_;
 };
 

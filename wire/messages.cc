@@ -16,9 +16,9 @@ constexpr uint32_t kMagic = 0x444e4246;  // "FBND"
 constexpr size_t kHeaderSize = 8;        // magic, version, type
 
 // A type's number on the wire is its place in Message, from 1: new types are appended, none is ever taken out.
-constexpr const char* kTypeNames[] = {"Hello",          "Claim",        "Listener", "Counters", "StatusRequest",
-                                      "ExplainRequest", "Welcome",      "Result",   "Document", "Opened",
-                                      "Enclose",        "AuditRequest", "LetIn"};
+constexpr const char* kTypeNames[] = {"Hello",          "Claim",        "Listener", "Counters",  "StatusRequest",
+                                      "ExplainRequest", "Welcome",      "Result",   "Document",  "Opened",
+                                      "Enclose",        "AuditRequest", "LetIn",    "Successor", "Succeeded"};
 static_assert(std::size(kTypeNames) == std::variant_size_v<Message>);
 
 template <typename Io>
@@ -192,6 +192,16 @@ void Fields(Io&, Ref<Io, StatusRequest>) {}
 
 template <typename Io>
 void Fields(Io&, Ref<Io, AuditRequest>) {}
+
+template <typename Io>
+void Fields(Io& io, Ref<Io, Successor> message) {
+  io.Number(message.number, "number");
+}
+
+template <typename Io>
+void Fields(Io& io, Ref<Io, Succeeded> message) {
+  io.Number(message.number, "number");
+}
 
 template <typename Io>
 void Fields(Io& io, Ref<Io, LetIn> message) {

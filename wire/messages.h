@@ -12,6 +12,7 @@
 //   (dual-stack)        Listener with the socket → Result
 //   (any other)         Opened, nothing awaited
 //   and before the first of them, for the `cgroup` wall, Enclose with the service's pidfd → Result,
+//   and when the companion has been killed, Successor with the pidfd of the one in reserve → Succeeded,
 //   and the end of the connection is the end of the service. A command connects, asks one question, and leaves.
 //
 // LIMITS   kMaxMessageSize bytes, one fd per message, the kMax… below and in core/service_policy.h.
@@ -149,8 +150,22 @@ struct Enclose {
   friend bool operator==(const Enclose&, const Enclose&) = default;
 };
 
+// companion → supervisor, with a pidfd of the sender attached: the companion whose connection this is was killed, and
+// the sender, which was in reserve, is the companion from here on. Answered by Succeeded with the same number; what
+// comes before that answers what was asked before.
+struct Successor {
+  int32_t number = 0;
+  friend bool operator==(const Successor&, const Successor&) = default;
+};
+
+// supervisor → companion.
+struct Succeeded {
+  int32_t number = 0;
+  friend bool operator==(const Succeeded&, const Succeeded&) = default;
+};
+
 using Message = std::variant<Hello, Claim, Listener, Counters, StatusRequest, ExplainRequest, Welcome, Result, Document,
-                             Opened, Enclose, AuditRequest, LetIn>;
+                             Opened, Enclose, AuditRequest, LetIn, Successor, Succeeded>;
 
 // REQUIRES: every list and string of `message` within the bounds above and those of core/service_policy.h (but
 // Result::text, see there), names that are IsServiceName(), prefixes that are IsValid(), addresses of their place's

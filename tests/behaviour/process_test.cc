@@ -337,7 +337,6 @@ class Companion {
   pid_t pid() const { return pid_; }
   bool IsThere() const { return !AwaitExit(pidfd_.get(), 0); }
   bool Ends() const { return AwaitExit(pidfd_.get()); }
-  void Kill() const { EXPECT_EQ(syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0), 0); }
 
  private:
   pid_t pid_ = -1;
@@ -404,9 +403,7 @@ TEST(Process, WithoutItsCompanionNothingIsBoundAndListenersGoOn) {
               "bind t 0.0.0.0:8081", "hold", "u=socket inet stream", "bind u 0.0.0.0:8082", "listen t 5", "listen u 5",
               "x=socket unix stream", "bind x unix//mnt/open/x", "filter listener", "hold"}));
   ASSERT_TRUE(child.ReadUntil("holding\n"));
-  const Companion companion(child);
-  companion.Kill();
-  ASSERT_TRUE(companion.Ends());
+  KillCompanions(child.pid());
   EXPECT_TRUE(Connects(kPrivateV4, 8080));
   child.CloseInput();
   const std::string& text = child.ReadAll();

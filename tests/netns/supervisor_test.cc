@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -251,8 +252,10 @@ TEST_F(SupervisorTest, WhatIsNoMessageEndsTheConnectionWithAReason) {
       {"no Hello", wire::Encode(wire::Counters{})},
       {"no Hello", wire::Encode(wire::Opened{})},
       {"without a descriptor", wire::Encode(wire::Listener{})},
+      {"without a descriptor", wire::Encode(wire::Successor{})},
       {"supervisor's to say", wire::Encode(wire::Welcome{})},
       {"supervisor's to say", wire::Encode(wire::Result{})},
+      {"supervisor's to say", wire::Encode(wire::Succeeded{})},
       {"supervisor's to say", wire::Encode(wire::Document{})},
   };
   for (const auto& [reason, packet] : packets) {
@@ -276,6 +279,17 @@ TEST_F(SupervisorTest, ASecondHelloAndAStrayDescriptorEndTheConnection) {
   stray.Send(wire::StatusRequest{}, STDERR_FILENO);
   EXPECT_EQ(stray.ReceiveError(), EPROTO);
   EXPECT_TRUE(stray.ReceiveClosed());
+}
+
+TEST_F(SupervisorTest, ASuccessorShowsItself) {
+  TestClient client = Connect();
+  ASSERT_TRUE(client.Hello(HelloOf("web")).has_value());
+  const UniqueFd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+  client.Send(wire::Successor{5}, self.get());
+  EXPECT_EQ(client.Receive(), std::optional<wire::Message>(wire::Succeeded{5}));
+  client.Send(wire::Successor{}, STDERR_FILENO);
+  EXPECT_EQ(client.ReceiveError(), EPROTO);
+  EXPECT_TRUE(client.ReceiveClosed());
 }
 
 TEST_F(SupervisorTest, AClientThatDoesNotReadIsDropped) {

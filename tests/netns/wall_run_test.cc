@@ -55,19 +55,6 @@ class WallRunTest : public SupervisorTest {
     command.insert(command.end(), calls.begin(), calls.end());
     return Run(options, command);
   }
-  // Ends the one companion of this network.
-  void KillCompanion(pid_t service) const {
-    const std::string own = std::filesystem::read_symlink("/proc/self/ns/net").string();
-    std::error_code ignored;
-    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
-      pid_t pid = 0;
-      if (!absl::SimpleAtoi(entry.path().filename().string(), &pid) || pid == service) continue;
-      const std::string name = ReadSmallFile(entry.path().string() + "/comm", 64).value_or("");
-      if (name != "forcebind\n" || std::filesystem::read_symlink(entry.path() / "ns/net", ignored).string() != own)
-        continue;
-      EXPECT_EQ(kill(pid, SIGKILL), 0);
-    }
-  }
 };
 
 TEST_F(WallRunTest, AServiceIsBehindItByDefaultAndReachesItself) {
@@ -158,7 +145,7 @@ TEST_F(WallRunTest, AloneItHoldsWithoutTheCompanion) {
       Probe({"--wall", "cgroup"}, {"hold", "s=socket inet stream", "bind s 0.0.0.0:8080", "getsockname s", "listen s 5",
                                    "u=socket inet dgram", "bind u 0.0.0.0:53", "getsockname u"}));
   ASSERT_TRUE(service.ReadUntil("holding\n"));
-  KillCompanion(service.pid());
+  KillCompanions(service.pid());
   service.CloseInput();
   EXPECT_THAT(service.ReadAll(), HasSubstr("getsockname s -> 127.84.3.1:8080"));
   EXPECT_THAT(service.output(), HasSubstr("listen s 5 -> -1 ENOSYS"));

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
@@ -163,6 +164,20 @@ std::vector<pid_t> FindProcesses(const std::string& comm) {
   }
   closedir(directory);
   return found;
+}
+
+void KillCompanions(pid_t but) {
+  std::vector<pid_t> companions = FindProcesses("forcebind");
+  std::erase(companions, but);
+  for (const pid_t pid : companions) kill(pid, SIGSTOP);
+  const std::vector<pid_t> spares = FindProcesses("forcebind-spare");
+  companions.insert(companions.begin(), spares.begin(), spares.end());
+  std::vector<UniqueFd> ends;
+  for (const pid_t pid : companions) ends.emplace_back(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  for (const pid_t pid : companions) kill(pid, SIGKILL);
+  for (const UniqueFd& end : ends) {
+    if (end.valid() && !AwaitExit(end.get())) abort();
+  }
 }
 
 }  // namespace forcebind

@@ -74,6 +74,10 @@ bool AwaitExit(int pidfd, int timeout_ms = kChildTimeoutMs);
 // The processes with this name in /proc/PID/comm that are in this thread's network namespace.
 std::vector<pid_t> FindProcesses(const std::string& comm);
 
+// Kills every companion here but the process `but`, and those in reserve before that, so that nobody takes over;
+// returns when they are gone.
+void KillCompanions(pid_t but = -1);
+
 }  // namespace forcebind
 
 #endif  // FORCEBIND_TESTS_SUPPORT_CHILD_PROCESS_H_

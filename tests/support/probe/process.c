@@ -312,12 +312,12 @@ static void AwaitSignals(const struct Line* line) {
   }
 }
 
-// Until the test closes standard input.
+// Until the test writes a line, or closes standard input.
 static void Hold(void) {
   char byte;
   printf("holding\n");
   fflush(stdout);
-  while (read(STDIN_FILENO, &byte, 1) > 0) {
+  while (read(STDIN_FILENO, &byte, 1) > 0 && byte != '\n') {
   }
 }
 

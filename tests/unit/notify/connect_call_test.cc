@@ -81,7 +81,7 @@ class ConnectCall : public ::testing::Test {
   ConnectCall() {
     policy_.name = "test";
     policy_.addresses.v4 = IpAddress::V4(0x7f5403d2);
-    handler_ = std::make_unique<CallHandler>(policy_, device_, publisher_, log_, *OwnNetnsCookie(), false);
+    handler_ = std::make_unique<CallHandler>(policy_, device_, publisher_, log_, *OwnNetnsCookie(), false, pins_);
   }
 
   CallOutcome Handle(int fd, const void* address, socklen_t size) {
@@ -104,6 +104,7 @@ class ConnectCall : public ::testing::Test {
   PlayedDevice device_;
   NoPublisher publisher_;
   ServiceLog log_{"test", LogLevel::kError, -1};
+  PinLog pins_;
   std::unique_ptr<CallHandler> handler_;
 };
 

@@ -33,7 +33,7 @@ class PipeDevice : public NotifyDevice {
     notification->id = ++received_;
     return receive_error_;
   }
-  bool IsAlive(uint64_t) override { return true; }
+  bool IsAlive(uint64_t) override { return alive_; }
   int Reply(uint64_t id, int error) override {
     replies_.emplace_back(id, error);
     return reply_error_;
@@ -43,6 +43,7 @@ class PipeDevice : public NotifyDevice {
   int ReplyWithFd(uint64_t, int, bool) override { return ENOENT; }
 
   int receive_error_ = 0, reply_error_ = 0;
+  bool alive_ = true;
   uint64_t received_ = 0;
   std::vector<std::pair<uint64_t, int>> replies_;
 
@@ -93,6 +94,31 @@ TEST(NotifyLoop, AnswersNobodyWhoIsGoneOrHasHisAnswer) {
     EXPECT_EQ(device.received_, 1u);
     EXPECT_TRUE(device.replies_.empty());
   }
+}
+
+TEST(NotifyLoop, ASourceThatIsDueIsServedWhileCallsComeIn) {
+  PipeDevice device;
+  CountingSource source;
+  source.timeout_ms_ = 0;
+  for (int i = 0; i < 3; ++i) device.Call();
+  device.End();
+  EXPECT_EQ(RunNotifyLoop(device, [](const Notification&) { return CallOutcome{}; }, {&source}), 0);
+  EXPECT_EQ(source.polls_, 4);
+}
+
+TEST(NotifyLoop, TheCallOfWhoWasKilledIsInterruptedIfItStillWaits) {
+  seccomp_notif request = {};
+  const auto bytes = absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(&request), sizeof(request));
+  PipeDevice device;
+  AnswerInherited(device, bytes);
+  EXPECT_TRUE(device.replies_.empty()) << "there was none";
+  request.id = 7;
+  device.alive_ = false;
+  AnswerInherited(device, bytes);
+  EXPECT_TRUE(device.replies_.empty()) << "it was answered";
+  device.alive_ = true;
+  AnswerInherited(device, bytes);
+  EXPECT_EQ(device.replies_, (std::vector<std::pair<uint64_t, int>>{{7, EINTR}}));
 }
 
 TEST(NotifyLoop, TargetsThatDieAreNormal) {

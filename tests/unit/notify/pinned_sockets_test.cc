@@ -7,7 +7,8 @@ namespace forcebind {
 namespace {
 
 TEST(PinnedSockets, KnowsWhatWasAddedAndNotRemoved) {
-  PinnedSockets pinned;
+  PinLog log;
+  PinnedSockets pinned(&log);
   pinned.Add(7);
   pinned.Add(8);
   pinned.Remove(8);
@@ -17,13 +18,15 @@ TEST(PinnedSockets, KnowsWhatWasAddedAndNotRemoved) {
 }
 
 TEST(PinnedSockets, SocketWithoutCookieIsNotPinned) {
-  PinnedSockets pinned;
+  PinLog log;
+  PinnedSockets pinned(&log);
   pinned.Add(0);
   EXPECT_FALSE(pinned.Contains(0));
 }
 
 TEST(PinnedSockets, RemembersTheLastGenerationAtLeastAndTwoAtMost) {
-  PinnedSockets pinned;
+  PinLog log;
+  PinnedSockets pinned(&log);
   const uint64_t count = 3 * PinnedSockets::kGeneration;
   for (uint64_t cookie = 1; cookie <= count; ++cookie) pinned.Add(cookie);
   for (uint64_t cookie = count - PinnedSockets::kGeneration + 1; cookie <= count; ++cookie) {
@@ -34,10 +37,39 @@ TEST(PinnedSockets, RemembersTheLastGenerationAtLeastAndTwoAtMost) {
 }
 
 TEST(PinnedSockets, RemovesFromBothGenerations) {
-  PinnedSockets pinned;
+  PinLog log;
+  PinnedSockets pinned(&log);
   for (uint64_t cookie = 1; cookie <= PinnedSockets::kGeneration + 1; ++cookie) pinned.Add(cookie);
   pinned.Remove(1);
   EXPECT_FALSE(pinned.Contains(1));
+}
+
+TEST(PinnedSockets, LearnsFromTheLogWhatAnotherOneHasWritten) {
+  PinLog log;
+  PinnedSockets first(&log), second(&log);
+  first.Add(7);
+  second.CatchUp();
+  first.Add(8);
+  first.Remove(7);
+  EXPECT_TRUE(second.Contains(7));
+  second.CatchUp();
+  EXPECT_FALSE(second.Contains(7));
+  EXPECT_TRUE(second.Contains(8));
+  second.Add(9);
+  first.CatchUp();
+  EXPECT_TRUE(first.Contains(9));
+}
+
+TEST(PinnedSockets, LearnsWhatIsStillInTheLog) {
+  PinLog log;
+  PinnedSockets first(&log), second(&log);
+  constexpr uint64_t kCount = PinLog::kEntries + 5;
+  for (uint64_t cookie = 1; cookie <= kCount; ++cookie) first.Add(cookie);
+  second.CatchUp();
+  EXPECT_FALSE(second.Contains(5));
+  for (uint64_t cookie = kCount - PinnedSockets::kGeneration + 1; cookie <= kCount; ++cookie) {
+    ASSERT_TRUE(second.Contains(cookie)) << cookie;
+  }
 }
 
 }  // namespace

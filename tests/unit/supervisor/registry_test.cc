@@ -523,6 +523,20 @@ TEST_F(RegistryTest, AnotherProcessDoesNotComeBackInItsPlace) {
   EXPECT_NE(registry_->Admit({}, {101, 1}, hello).session, web);
 }
 
+TEST_F(RegistryTest, ASuccessorIsTheCompanionThatComesBack) {
+  const auto web = Admit("web", {Tcp(80)});
+  ASSERT_EQ(Listen(web, V4Socket("web", 80, 9)).error, 0);
+  registry_->Succeed(web, {200, 5});
+  EXPECT_TRUE(Answers("192.0.2.7:80"));
+  Restart([](const ProcessId& process) { return process.pid == 200; });
+  EXPECT_THAT(registry_->Detached(), testing::ElementsAre(testing::Pair(web, ProcessId{200, 5})));
+  wire::Hello hello = HelloOf("web", {Tcp(80)});
+  hello.resumed = true;
+  EXPECT_NE(registry_->Admit({}, {100, 1}, hello).session, web) << "the one that was killed";
+  EXPECT_EQ(registry_->Admit({}, {200, 5}, hello).session, web);
+  EXPECT_TRUE(Answers("192.0.2.7:80"));
+}
+
 TEST_F(RegistryTest, ARestartForgetsThoseWhoseCompanionIsGone) {
   const auto web = Admit("web", {Tcp(80)}, 0, 100);
   ASSERT_EQ(Listen(web, V4Socket("web", 80, 9)).error, 0);

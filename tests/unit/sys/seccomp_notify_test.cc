@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <future>
 #include <thread>
 
@@ -50,7 +51,7 @@ class SeccompNotifyTest : public testing::Test {
     absl::StatusOr<UniqueFd> fd = loaded.get_future().get();
     ASSERT_TRUE(fd.ok()) << fd.status().ToString();
     EXPECT_EQ(fcntl(fd->get(), F_GETFD), FD_CLOEXEC);
-    auto device = SeccompNotify::Create(*std::move(fd));
+    auto device = SeccompNotify::Create(*std::move(fd), absl::MakeSpan(request_));
     ASSERT_TRUE(device.ok()) << device.status().ToString();
     device_ = *std::move(device);
   }
@@ -64,6 +65,7 @@ class SeccompNotifyTest : public testing::Test {
     if (thread_.joinable()) thread_.join();
   }
 
+  alignas(uint64_t) std::array<uint8_t, 256> request_ = {};
   std::unique_ptr<SeccompNotify> device_;
   pid_t tid_ = 0;
   absl::Status again_;
@@ -148,6 +150,30 @@ TEST(LoadFilter, ABadProgramIsRefused) {
     constexpr sock_filter kNoReturn[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0)};
     EXPECT_EQ(LoadFilterWithListener(kNoReturn).status().code(), absl::StatusCode::kInvalidArgument);
   }).join();
+}
+
+// What a companion had in hand that was killed.
+TEST_F(SeccompNotifyTest, ACallStaysInTheBufferAndCanBeAnsweredByWhoFindsItThere) {
+  Start(1);
+  Notification call, found;
+  EXPECT_FALSE(ReadNotification(request_, &found));
+  ASSERT_EQ(device_->Receive(&call), 0);
+  ASSERT_TRUE(ReadNotification(request_, &found));
+  EXPECT_EQ(found.id, call.id);
+  EXPECT_EQ(found.tid, tid_);
+  EXPECT_EQ(found.number, __NR_getppid);
+  EXPECT_EQ(found.args[1], 22u);
+  EXPECT_TRUE(device_->IsAlive(found.id));
+  EXPECT_EQ(device_->Reply(found.id, EPROTO), 0);
+  ASSERT_TRUE(ReadNotification(request_, &found));
+  EXPECT_FALSE(device_->IsAlive(found.id)) << "it has been answered";
+  EXPECT_EQ(Finish().at(0).error, EPROTO);
+}
+
+TEST_F(SeccompNotifyTest, RefusesABufferThatIsTooSmall) {
+  std::array<uint8_t, 8> small = {};
+  const auto device = SeccompNotify::Create(UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC)), absl::MakeSpan(small));
+  EXPECT_EQ(device.status().code(), absl::StatusCode::kUnimplemented);
 }
 
 }  // namespace

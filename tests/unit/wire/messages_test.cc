@@ -76,7 +76,9 @@ std::vector<Message> EveryMessage() {
           Enclose{},
           AuditRequest{},
           LetIn{{1, 0x123456789abcdef0}},
-          LetIn{}};
+          LetIn{},
+          Successor{4711},
+          Succeeded{-1}};
 }
 
 Hello LargestHello() {

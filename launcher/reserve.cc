@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "launcher/reserve.h"
+
+#include <errno.h>
+#include <linux/sched.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+
+namespace forcebind {
+namespace {
+
+constexpr char kName[] = "forcebind", kNameInReserve[] = "forcebind-spare";
+constexpr int64_t kRetryMs = 1000;
+constexpr int64_t kLeastBetweenMs = 100;
+
+int64_t NowMs() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
+}
+
+// Until `time`, of NowMs().
+void Pause(int64_t time) {
+  for (int64_t left; (left = time - NowMs()) > 0;) poll(nullptr, 0, static_cast<int>(std::min(left, kLeastBetweenMs)));
+}
+
+// Returns when the companion behind `pidfd` is gone, and does not when the service is. Asked for nothing, poll(2) tells
+// of a hang-up alone, and the calls that the service makes wake nobody up here.
+void AwaitTurn(int pidfd, int notify_fd) {
+  pollfd fds[2] = {{.fd = pidfd, .events = POLLIN, .revents = 0}, {.fd = notify_fd, .events = 0, .revents = 0}};
+  for (;;) {
+    const int ready = poll(fds, 2, -1);
+    if (ready < 0 && errno != EINTR) _exit(1);
+    if (ready > 0 && fds[1].revents != 0) _exit(0);
+    if (ready > 0) return;
+  }
+}
+
+bool IsReady(int fd, short events) {
+  pollfd polled = {.fd = fd, .events = events, .revents = 0};
+  return poll(&polled, 1, 0) == 1;
+}
+
+}  // namespace
+
+bool Reserve::Fork() {
+  retry_ms_ = NowMs() + kRetryMs;
+  const UniqueFd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
+  if (!self.valid()) return false;
+  int pidfd = -1;
+  clone_args arguments = {};
+  arguments.flags = CLONE_PIDFD;
+  arguments.pidfd = reinterpret_cast<uint64_t>(&pidfd);
+  arguments.exit_signal = 0;  // SIGCHLD is for others (sys/stand_in.h)
+  const long child = syscall(SYS_clone3, &arguments, sizeof(arguments));
+  if (child > 0) {
+    pid_ = static_cast<pid_t>(child);
+    pidfd_.reset(pidfd);
+  }
+  if (child != 0) return false;
+  tasks_.begin();
+  AwaitTurn(self.get(), notify_fd_);
+  if (memory_.finished) _exit(0);
+  Pause(memory_.taken_over_ms + kLeastBetweenMs);
+  memory_.taken_over_ms = NowMs();
+  return true;
+}
+
+// Each is born with the name of one in reserve, which the companion has while it forks, and a successor until it has
+// taken over.
+void Reserve::Stand() {
+  bool turn = false;
+  prctl(PR_SET_NAME, kNameInReserve);
+  forked_version_ = tasks_.version();
+  while (Fork()) {
+    turn = true;
+    pid_ = -1;
+    pidfd_.reset();
+  }
+  if (turn) tasks_.take_over();
+  prctl(PR_SET_NAME, kName);
+}
+
+void Reserve::Dismiss() {
+  if (pid_ < 0) return;
+  kill(pid_, SIGKILL);
+  while (waitpid(pid_, nullptr, __WALL) < 0 && errno == EINTR) {
+  }
+  pid_ = -1;
+  pidfd_.reset();
+}
+
+bool Reserve::IsStale() const { return forked_version_ != tasks_.version(); }
+
+int Reserve::PollTimeoutMs(const CallCounters&) const {
+  if (pid_ < 0) return static_cast<int>(std::clamp<int64_t>(retry_ms_ - NowMs(), 0, kRetryMs));
+  return IsStale() ? 0 : -1;
+}
+
+void Reserve::OnPoll(const CallCounters&) {
+  const bool wanted = pid_ < 0 ? NowMs() >= retry_ms_ : IsStale() || IsReady(pidfd_.get(), POLLIN);
+  if (!wanted || IsReady(notify_fd_, 0)) return;  // the latter: the service has ended
+  Dismiss();
+  Stand();
+}
+
+}  // namespace forcebind

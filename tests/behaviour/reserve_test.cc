@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+// The companion in reserve: what a service notices when its companion is killed, which is nothing.
+#include <errno.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+#include "sys/small_file.h"
+#include "tests/support/child_process.h"
+#include "tests/support/service_host.h"
+#include "tests/support/supervisor_process.h"
+
+namespace forcebind {
+namespace {
+
+using ::testing::HasSubstr;
+using Words = std::vector<std::string>;
+
+// The companion of the only service here, and the one in reserve, as soon as there is one of each: while one forks or
+// takes over, its name is the other's.
+struct Pair {
+  pid_t companion, in_reserve;
+};
+Pair AwaitPair(pid_t service) {
+  for (;;) {
+    std::vector<pid_t> companions = FindProcesses("forcebind"), spares = FindProcesses("forcebind-spare");
+    std::erase(companions, service);
+    if (companions.size() == 1 && spares.size() == 1 && companions != spares) return {companions[0], spares[0]};
+  }
+}
+
+// Until the process waits in bind(2).
+void AwaitBind(pid_t pid) {
+  const std::string wanted = absl::StrCat(SYS_bind, " ");
+  while (ReadSmallFile(absl::StrCat("/proc/", pid, "/syscall"), 256).value_or("").rfind(wanted, 0) != 0) {
+  }
+}
+
+int Count(const std::string& text, const std::string& word) {
+  int count = 0;
+  for (size_t at = text.find(word); at != std::string::npos; at = text.find(word, at + 1)) ++count;
+  return count;
+}
+
+void KillAndAwait(pid_t pid) {
+  const UniqueFd end(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  ASSERT_EQ(kill(pid, SIGKILL), 0);
+  ASSERT_TRUE(AwaitExit(end.get()));
+}
+
+class ReserveTest : public testing::Test {
+ protected:
+  // Kills the companion; when this returns, the one in reserve has taken over and has one in reserve itself.
+  void KillCompanion(const ChildProcess& service) const {
+    const Pair before = AwaitPair(service.pid());
+    KillAndAwait(before.companion);
+    const Pair after = AwaitPair(service.pid());
+    EXPECT_EQ(after.companion, before.in_reserve);
+    EXPECT_NE(after.in_reserve, before.in_reserve);
+  }
+
+  ServiceHost host_;
+};
+
+TEST_F(ReserveTest, BindsAndListensGoOn) {
+  ChildProcess service(Join(PrivateRun(), {kProbe, "s=socket inet stream", "bind s 0.0.0.0:8080", "hold", "listen s 5",
+                                           "t=socket inet6 stream", "bind t [::]:8081", "getsockname t", "listen t 5",
+                                           "x=socket unix stream", "bind x unix//mnt/open/x", "u=socket inet stream",
+                                           "bind u 192.0.2.7:8082", "getsockname u", "hold"}));
+  ASSERT_TRUE(service.ReadUntil("holding\n"));
+  KillCompanion(service);
+  service.Write("\n");
+  ASSERT_TRUE(service.ReadUntil("127.84.3.1:8082 (16)\nholding\n"));
+  for (const char* line : {"listen s 5 -> 0\n", "getsockname t -> [::ffff:127.84.3.1]:8081", "listen t 5 -> 0\n",
+                           "bind x unix//mnt/open/x -> 0\n", "getsockname u -> 127.84.3.1:8082"}) {
+    EXPECT_THAT(service.output(), HasSubstr(line));
+  }
+  EXPECT_THAT(host_.Listeners(), testing::Contains("tcp 127.84.3.1:8080"));
+  service.CloseInput();
+  EXPECT_EQ(service.Wait(), 0);
+  EXPECT_THAT(service.ErrorText(), HasSubstr("the companion was killed; the one in reserve goes on"));
+}
+
+TEST_F(ReserveTest, OfAnOrdinaryUserToo) {
+  ChildProcess service(Join(PrivateRun(), {kProbe, "hold", "s=socket inet stream", "bind s 0.0.0.0:8080",
+                                           "getsockname s", "listen s 5"}),
+                       ChildInput::kPipe, &BecomeOrdinaryUser);
+  ASSERT_TRUE(service.ReadUntil("holding\n"));
+  KillCompanion(service);
+  service.CloseInput();
+  EXPECT_THAT(service.ReadAll(), HasSubstr("getsockname s -> 127.84.3.1:8080"));
+  EXPECT_THAT(service.output(), HasSubstr("listen s 5 -> 0\n"));
+}
+
+TEST_F(ReserveTest, ManyTimesInARow) {
+  ChildProcess service(Join(PrivateRun({"-q"}), {kProbe, "s=socket inet stream", "bind s 0.0.0.0:8080", "hold",
+                                                 "listen s 5", "t=socket inet stream", "bind t 0.0.0.0:8081"}));
+  ASSERT_TRUE(service.ReadUntil("holding\n"));
+  for (int i = 0; i < 20; ++i) KillCompanion(service);
+  service.CloseInput();
+  EXPECT_THAT(service.ReadAll(), HasSubstr("listen s 5 -> 0\n"));
+  EXPECT_THAT(service.output(), HasSubstr("bind t 0.0.0.0:8081 -> 0\n"));
+}
+
+TEST_F(ReserveTest, ACallThatNobodyHasTakenYetIsServed) {
+  ChildProcess service(
+      Join(PrivateRun(), {kProbe, "hold", "s=socket inet stream", "bind s 0.0.0.0:8080", "listen s 5"}));
+  ASSERT_TRUE(service.ReadUntil("holding\n"));
+  const pid_t companion = AwaitPair(service.pid()).companion;
+  ASSERT_EQ(kill(companion, SIGSTOP), 0);
+  service.CloseInput();
+  AwaitBind(service.pid());
+  KillAndAwait(companion);
+  EXPECT_THAT(service.ReadAll(), HasSubstr("bind s 0.0.0.0:8080 -> 0\nlisten s 5 -> 0\n"));
+  EXPECT_EQ(service.Wait(), 0);
+}
+
+TEST_F(ReserveTest, OneInReserveThatIsKilledIsReplaced) {
+  ChildProcess service(Join(PrivateRun(), {kProbe, "hold", "s=socket inet stream", "bind s 0.0.0.0:8080"}));
+  ASSERT_TRUE(service.ReadUntil("holding\n"));
+  const Pair before = AwaitPair(service.pid());
+  KillAndAwait(before.in_reserve);
+  const Pair after = AwaitPair(service.pid());
+  EXPECT_EQ(after.companion, before.companion);
+  EXPECT_NE(after.in_reserve, before.in_reserve);
+  KillCompanion(service);
+  service.CloseInput();
+  EXPECT_THAT(service.ReadAll(), HasSubstr("bind s 0.0.0.0:8080 -> 0\n"));
+}
+
+TEST_F(ReserveTest, BothEndWithTheService) {
+  ChildProcess service(Join(PrivateRun(), {kProbe, "hold"}));
+  ASSERT_TRUE(service.ReadUntil("holding\n"));
+  const Pair pair = AwaitPair(service.pid());
+  const UniqueFd companion(static_cast<int>(syscall(SYS_pidfd_open, pair.companion, 0)));
+  const UniqueFd spare(static_cast<int>(syscall(SYS_pidfd_open, pair.in_reserve, 0)));
+  service.CloseInput();
+  EXPECT_EQ(service.Wait(), 0);
+  EXPECT_TRUE(AwaitExit(companion.get()));
+  EXPECT_TRUE(AwaitExit(spare.get()));
+  EXPECT_THAT(FindProcesses("forcebind-spare"), testing::IsEmpty());
+}
+
+// Companions that are killed in the midst of a flood: every call comes back, and no more than one for each that was
+// killed with EINTR.
+TEST_F(ReserveTest, NoCallIsLost) {
+  constexpr int kBinds = 1500;
+  Words calls = {kProbe, "hold"};
+  for (int i = 0; i < kBinds; ++i) {
+    const std::string bind = absl::StrCat("bind s 0.0.0.0:", 10000 + i);
+    calls.insert(calls.end(), {"s=socket inet stream", bind, "close s"});
+  }
+  calls.push_back("hold");
+  ChildProcess service(Join(PrivateRun({"-q"}), calls));
+  ASSERT_TRUE(service.ReadUntil("holding\n"));
+  service.Write("\n");
+  int kills = 0;
+  do {
+    KillCompanion(service);
+    ++kills;
+  } while (Count(service.output(), "holding\n") < 2 && service.ReadSome());
+  const std::string& text = service.output();
+  EXPECT_EQ(Count(text, "bind s "), kBinds);
+  const int interrupted = Count(text, " -> -1 EINTR\n");
+  EXPECT_EQ(Count(text, "close s -> 0\n"), kBinds);
+  EXPECT_EQ(Count(text, " -> 0\n") - Count(text, "close s -> 0\n") - Count(text, "hold -> 0\n"), kBinds - interrupted);
+  EXPECT_LE(interrupted, kills);
+  service.CloseInput();
+  EXPECT_EQ(service.Wait(), 0);
+}
+
+// ---- with a supervisor
+
+TEST_F(ReserveTest, WhatIsPublishedStaysAndMoreCanBeAlsoAfterTheSupervisorsRestart) {
+  SupervisorProcess supervisor(host_.network().bpffs(), "");
+  ASSERT_EQ(supervisor.Start(), absl::OkStatus());
+  ChildProcess service(Join(
+      PrivateRun({"--publish", "tcp/80", "--publish", "tcp/81", "--publish", "tcp/82"}, supervisor.socket_path()),
+      {kProbe, "s=socket inet stream", "bind s 0.0.0.0:80", "listen s 5", "hold", "t=socket inet stream",
+       "bind t 0.0.0.0:81", "listen t 5", "hold", "u=socket inet stream", "bind u 0.0.0.0:82", "listen u 5", "hold"}));
+  const auto from_client = [&](int port) {
+    return host_.network().OnClient([&] {
+      const UniqueFd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+      sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(static_cast<uint16_t>(port))};
+      name.sin_addr.s_addr = htonl(0xc0000207);  // 192.0.2.7
+      return connect(fd.get(), reinterpret_cast<const sockaddr*>(&name), sizeof(name)) == 0 ? 0 : errno;
+    });
+  };
+  ASSERT_TRUE(service.ReadUntil("holding\n")) << service.ErrorText();
+  EXPECT_EQ(from_client(80), 0);
+  KillCompanion(service);
+  EXPECT_EQ(from_client(80), 0);
+  service.Write("\n");
+  ASSERT_TRUE(service.ReadUntil("listen t 5 -> 0\nholding\n")) << service.output() << service.ErrorText();
+  EXPECT_EQ(from_client(81), 0);
+
+  supervisor.Stop(SIGKILL);
+  ASSERT_EQ(supervisor.Start(), absl::OkStatus());
+  service.Write("\n");
+  ASSERT_TRUE(service.ReadUntil("listen u 5 -> 0\nholding\n")) << service.output() << service.ErrorText();
+  EXPECT_EQ(from_client(82), 0);
+  EXPECT_EQ(from_client(81), 0);
+  EXPECT_EQ(from_client(80), 0);
+  for (int i = 0; i < 3; ++i) KillCompanion(service);
+  EXPECT_EQ(from_client(80), 0);
+  service.CloseInput();
+  EXPECT_EQ(service.Wait(), 0);
+}
+
+}  // namespace
+}  // namespace forcebind
