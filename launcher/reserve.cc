@@ -39,14 +39,14 @@ void AwaitTurn(int pidfd, int notify_fd) {
   for (;;) {
     const int ready = poll(fds, 2, -1);
     if (ready < 0 && errno != EINTR) _exit(1);
-    if (ready > 0 && fds[1].revents != 0) _exit(0);
-    if (ready > 0) return;
+    if (ready > 0 && (fds[1].revents & POLLHUP) != 0) _exit(0);
+    if (ready > 0 && fds[0].revents != 0) return;
   }
 }
 
-bool IsReady(int fd, short events) {
+bool Shows(int fd, short events) {
   pollfd polled = {.fd = fd, .events = events, .revents = 0};
-  return poll(&polled, 1, 0) == 1;
+  return poll(&polled, 1, 0) == 1 && (polled.revents & events) != 0;
 }
 
 }  // namespace
@@ -106,8 +106,8 @@ int Reserve::PollTimeoutMs(const CallCounters&) const {
 }
 
 void Reserve::OnPoll(const CallCounters&) {
-  const bool wanted = pid_ < 0 ? NowMs() >= retry_ms_ : IsStale() || IsReady(pidfd_.get(), POLLIN);
-  if (!wanted || IsReady(notify_fd_, 0)) return;  // the latter: the service has ended
+  const bool wanted = pid_ < 0 ? NowMs() >= retry_ms_ : IsStale() || Shows(pidfd_.get(), POLLIN);
+  if (!wanted || Shows(notify_fd_, POLLHUP)) return;  // the latter: the service has ended
   Dismiss();
   Stand();
 }

@@ -112,9 +112,8 @@ void SupervisorLink::TakeOver() {
   if (!Connect().ok()) HangUp();
 }
 
-// What was asked before may still be answered; that is dropped. What was counted before is counted.
+// What was asked before may still be answered; that is dropped.
 void SupervisorLink::Succeed() {
-  sent_ = {};
   if (!fd_.valid()) return;
   const int32_t number = getpid();
   const UniqueFd self(static_cast<int>(syscall(SYS_pidfd_open, number, 0)));

@@ -2,7 +2,9 @@
 #include "notify/notify_loop.h"
 
 #include <errno.h>
+#include <linux/audit.h>
 #include <poll.h>
+#include <sys/syscall.h>
 #include <time.h>
 
 #include <algorithm>
@@ -49,7 +51,12 @@ int Poll(std::vector<pollfd>* fds, const NotifyDevice& device, absl::Span<LoopSo
 
 void AnswerInherited(NotifyDevice& device, absl::Span<const uint8_t> request) {
   Notification call;
-  if (ReadNotification(request, &call) && device.IsAlive(call.id)) device.Reply(call.id, EINTR);
+  if (!ReadNotification(request, &call) || !device.IsAlive(call.id)) return;
+  if (call.arch == AUDIT_ARCH_X86_64 && call.number == __NR_connect) {
+    device.Continue(call.id);
+  } else {
+    device.Reply(call.id, EINTR);
+  }
 }
 
 int RunNotifyLoop(NotifyDevice& device, CallFunction handle, absl::Span<LoopSource* const> sources) {
@@ -59,12 +66,13 @@ int RunNotifyLoop(NotifyDevice& device, CallFunction handle, absl::Span<LoopSour
     const int ready = Poll(&fds, device, sources, counters);
     if (ready < 0 && errno != EINTR) return errno;
     if (ready < 0) continue;
-    const bool ended = fds[0].revents != 0 && (fds[0].revents & POLLIN) == 0;
+    const bool called = (fds[0].revents & POLLIN) != 0, ended = fds[0].revents != 0 && !called;
+    if (called) ServeOne(device, handle, &counters);
+    // Last, since one of them may return in another process (launcher/reserve.h), for which nothing of this is true.
     for (size_t i = 0; i < sources.size(); ++i) {
       if (ready == 0 || ended || fds[i + 1].revents != 0 || IsDue(*sources[i], counters)) sources[i]->OnPoll(counters);
     }
     if (ended) return (fds[0].revents & POLLHUP) != 0 ? 0 : EBADF;
-    if ((fds[0].revents & POLLIN) != 0) ServeOne(device, handle, &counters);
   }
 }
 

@@ -41,7 +41,7 @@ using CallFunction = absl::FunctionRef<CallOutcome(const Notification&)>;
 
 // In a companion that goes on where another one was killed: the call that it had in hand, as the kernel has written it,
 // gets EINTR, whether it was made or not. Nobody can tell, and what is asked of the kernel now may be another thread's
-// doing.
+// doing. A connect, after whose EINTR a program waits, is the kernel's to make (docs/adr/0012-connect-is-continued.md).
 void AnswerInherited(NotifyDevice& device, absl::Span<const uint8_t> request);
 
 // Returns when the device hangs up (0), or its errno when it cannot be polled any more.

@@ -44,8 +44,12 @@ class PinnedSockets {
     seen_ = log_->count();
   }
   bool Contains(uint64_t cookie) const { return newer_.contains(cookie) || older_.contains(cookie); }
-  // Learns what others have written into the log.
+  // Learns what others have written into the log. Where that is not all there any more, nothing else is believed.
   void CatchUp() {
+    if (seen_ < log_->oldest()) {
+      newer_.clear();
+      older_.clear();
+    }
     for (seen_ = std::max(seen_, log_->oldest()); seen_ < log_->count(); ++seen_) {
       const PinLog::Entry entry = log_->at(seen_);
       entry.pinned ? Insert(entry.cookie) : Erase(entry.cookie);

@@ -161,6 +161,7 @@ void Registry::AddWall(SessionId id, const std::string& wall) {
 void Registry::Succeed(SessionId id, const ProcessId& companion) {
   Session& session = sessions_.at(id);
   session.companion = companion;
+  session.claim.reset();
   Note(SaveSession(id, session), "state");
 }
 

@@ -6,6 +6,7 @@
 #include <grp.h>
 #include <linux/capability.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
@@ -123,12 +124,14 @@ int CallAs(pid_t tid, const TaskIdentity& identity, absl::FunctionRef<bool()> is
   Directories directories;
   if (const int error = OpenDirectories(tid, &directories)) return error == ENOENT ? ESRCH : error;
   if (!is_alive()) return ESRCH;
-  const pid_t child = fork();
+  const pid_t self = getpid(), child = fork();
   if (child < 0) return errno;
   if (child == 0) {
     int error = EnterDirectories(directories);
     if (error == 0) error = TakeCredentials(identity);
     umask(identity.umask);
+    // Nothing is done for who is gone, and nothing of his is held. Other credentials would take it back.
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != self) _exit(EIO);
     _exit(error != 0 ? error : call());
   }
   int status;

@@ -227,11 +227,12 @@ TEST_F(AuditTest, ProcessesThatOutliveTheirCompanionAreLookedAtByTheirCgroup) {
   PassIn("0.0.0.0:7777");
   const auto service = Start({}, {absl::StrCat("r=receive ", kChannel), "hold"});
   ASSERT_TRUE(service->ReadUntil("holding\n"));
-  for (const pid_t pid : FindProcesses("forcebind")) kill(pid, SIGKILL);
+  KillCompanions(service->pid());
   // The supervisor has seen its end when the service is gone from its list.
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
   while (!Status()["services"].empty() && std::chrono::steady_clock::now() < deadline) {
   }
+  ASSERT_TRUE(Status()["services"].empty());
   const Json finding = Json::parse(Audit({"--json"}).output)["findings"][0];
   EXPECT_EQ(finding["service"], "web");
   EXPECT_EQ(finding["pid"], service->pid());

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <linux/audit.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <functional>
@@ -38,12 +40,16 @@ class PipeDevice : public NotifyDevice {
     replies_.emplace_back(id, error);
     return reply_error_;
   }
-  int Continue(uint64_t) override { return ENOENT; }
+  int Continue(uint64_t id) override {
+    continued_.push_back(id);
+    return ENOENT;
+  }
   int AddFd(uint64_t, int, bool, int*) override { return ENOENT; }
   int ReplyWithFd(uint64_t, int, bool) override { return ENOENT; }
 
   int receive_error_ = 0, reply_error_ = 0;
   bool alive_ = true;
+  std::vector<uint64_t> continued_;
   uint64_t received_ = 0;
   std::vector<std::pair<uint64_t, int>> replies_;
 
@@ -119,6 +125,27 @@ TEST(NotifyLoop, TheCallOfWhoWasKilledIsInterruptedIfItStillWaits) {
   device.alive_ = true;
   AnswerInherited(device, bytes);
   EXPECT_EQ(device.replies_, (std::vector<std::pair<uint64_t, int>>{{7, EINTR}}));
+  request.data = {.nr = SYS_connect, .arch = AUDIT_ARCH_X86_64};
+  AnswerInherited(device, bytes);
+  EXPECT_EQ(device.continued_, std::vector<uint64_t>{7});
+  EXPECT_EQ(device.replies_.size(), 1u);
+}
+
+// As in a process that was forked in there.
+TEST(NotifyLoop, WhatWasSeenBeforeASourceWasServedIsNotBelievedAfterwards) {
+  PipeDevice device;
+  CountingSource source;
+  source.timeout_ms_ = 0;
+  device.Call();
+  device.Call();
+  source.on_poll_ = [&] {
+    Notification other;
+    if (source.polls_ == 1) device.Receive(&other);
+    device.End();
+  };
+  EXPECT_EQ(RunNotifyLoop(device, [](const Notification&) { return CallOutcome{}; }, {&source}), 0);
+  EXPECT_EQ(device.received_, 2u);
+  EXPECT_EQ(device.replies_.size(), 1u);
 }
 
 TEST(NotifyLoop, TargetsThatDieAreNormal) {

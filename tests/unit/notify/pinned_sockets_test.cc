@@ -60,6 +60,21 @@ TEST(PinnedSockets, LearnsFromTheLogWhatAnotherOneHasWritten) {
   EXPECT_TRUE(first.Contains(9));
 }
 
+TEST(PinnedSockets, BelievesNothingOlderThanTheLog) {
+  PinLog log;
+  PinnedSockets first(&log);
+  first.Add(7);
+  PinnedSockets second = first;
+  first.Remove(7);
+  for (size_t i = 0; i < PinLog::kEntries; i += 2) {
+    first.Add(8);
+    first.Remove(8);
+  }
+  ASSERT_TRUE(second.Contains(7));
+  second.CatchUp();
+  EXPECT_FALSE(second.Contains(7));
+}
+
 TEST(PinnedSockets, LearnsWhatIsStillInTheLog) {
   PinLog log;
   PinnedSockets first(&log), second(&log);

@@ -537,6 +537,14 @@ TEST_F(RegistryTest, ASuccessorIsTheCompanionThatComesBack) {
   EXPECT_TRUE(Answers("192.0.2.7:80"));
 }
 
+TEST_F(RegistryTest, ASuccessorClaimsNothing) {
+  const auto web = Admit("web", {Tcp(80)}), api = Admit("api", {Tcp(80)});
+  ASSERT_EQ(Claim(web, "web", 80).error, 0);
+  ASSERT_EQ(Claim(api, "api", 80).error, EADDRINUSE);
+  registry_->Succeed(web, {200, 5});
+  EXPECT_EQ(Claim(api, "api", 80).error, 0);
+}
+
 TEST_F(RegistryTest, ARestartForgetsThoseWhoseCompanionIsGone) {
   const auto web = Admit("web", {Tcp(80)}, 0, 100);
   ASSERT_EQ(Listen(web, V4Socket("web", 80, 9)).error, 0);
