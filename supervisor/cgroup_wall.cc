@@ -11,7 +11,6 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "bpf/wall.skel.h"
-#include "supervisor/companion.h"
 #include "supervisor/libbpf_words.h"
 #include "sys/errno_status.h"
 #include "sys/pidfd.h"

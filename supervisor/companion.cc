@@ -6,6 +6,7 @@
 
 #include "sys/pidfd.h"
 #include "sys/process_list.h"
+#include "sys/target.h"
 
 namespace forcebind {
 
@@ -20,10 +21,6 @@ UniqueFd WatchProcess(const ProcessId& process) {
   // Looked at after the pidfd was opened: whatever has this start time now is what the pidfd stands for.
   if (pidfd.valid() && !(IdentifyProcess(process.pid) == process)) pidfd.reset();
   return pidfd;
-}
-
-bool IsOf(const TaskIdentity& task, uid_t uid) {
-  return uid == 0 || (task.ruid == uid && task.euid == uid && task.suid == uid && task.fsuid == uid);
 }
 
 // The number is the process's own as long as the pidfd has one: looked at last.

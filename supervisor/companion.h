@@ -10,7 +10,6 @@
 #include <optional>
 
 #include "supervisor/registry.h"
-#include "sys/target.h"
 #include "sys/unique_fd.h"
 
 namespace forcebind {
@@ -21,8 +20,6 @@ ProcessId IdentifyProcess(pid_t pid);
 // A pidfd, readable when the process ends. Invalid: it has ended already, or the number is another process's now.
 UniqueFd WatchProcess(const ProcessId& process);
 
-// Is the task this user's in every respect? Root's is whoever.
-bool IsOf(const TaskIdentity& task, uid_t uid);
 // The process behind a pidfd, if it runs and IsOf() it.
 std::optional<ProcessId> ProcessOfUser(int pidfd, uid_t uid);
 

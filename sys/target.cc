@@ -140,4 +140,8 @@ bool InOwnNamespace(pid_t tid, const char* name) {
          theirs.st_dev == ours.st_dev;
 }
 
+bool IsOf(const TaskIdentity& task, uid_t uid) {
+  return uid == 0 || (task.ruid == uid && task.euid == uid && task.suid == uid && task.fsuid == uid);
+}
+
 }  // namespace forcebind

@@ -57,6 +57,8 @@ struct TaskIdentity {
 int ReadTaskIdentity(pid_t tid, TaskIdentity* identity);
 // The parser of the above; false if a field is missing or not a number.
 bool ParseTaskStatus(const std::string& status, TaskIdentity* identity);
+// Is the task this user's in every respect? Whoever it is, it is root's.
+bool IsOf(const TaskIdentity& task, uid_t uid);
 
 // Is /proc/TID/ns/NAME this process's own namespace? False if that cannot be known.
 bool InOwnNamespace(pid_t tid, const char* name);
