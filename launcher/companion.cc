@@ -61,6 +61,17 @@ int Intermediate(void* argument) {
   return 0;
 }
 
+// What a library may write to standard error must not go to a socket of the service, which could be there.
+int TakeStandardNumbers(int fd) {
+  for (;;) {
+    const int copy = dup(fd);
+    if (copy < 0) return errno;
+    if (copy <= STDERR_FILENO) continue;
+    close(copy);
+    return 0;
+  }
+}
+
 }  // namespace
 
 absl::Status CloseAllBut(std::vector<int> keep) {
@@ -106,6 +117,7 @@ absl::StatusOr<UniqueFd> HandOver::Take(int launcher, const std::vector<int>& ke
   needed.insert(needed.end(), keep.begin(), keep.end());
   absl::Status closed = CloseAllBut(std::move(needed));
   if (!closed.ok()) return closed;
+  if (const int error = TakeStandardNumbers(notify.get())) return ErrnoStatus(error, "duplicate a descriptor");
   return notify;
 }
 

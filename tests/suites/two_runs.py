@@ -26,7 +26,7 @@ BIN = pathlib.Path(os.environ.get("FORCEBIND_BIN_DIR", SOURCE / "build" / "bin")
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "forcebind"
 ROOT = pathlib.Path("/run/rootfs")
 V4, V6, ULA = "127.84.3.1", "fd5e:1f2a:90c1::1", "fd5e:1f2a:90c1::/48"
-SOCKET = "/run/supervisor.sock"
+SOCKET, PROFILE = "/run/supervisor.sock", "/run/suite.toml"
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
 PART_SECONDS = 900
 
@@ -69,10 +69,11 @@ class Suite:
     """`parts`: what is run by itself. `expected`: case -> why it is another one under forcebind. `prepare(tree)`, outside,
     gives a directory that the inside knows as `material`. `run_part(part, material, execute)`, inside, gives a table from
     case to outcome ("passed" and others); execute(COMMAND) runs it in the tree, natively or forced, and gives its output.
+    `profiles`: part -> the text of the service's profile.
     """
 
-    def __init__(self, parts, expected, prepare, run_part):
-        self.parts, self.expected, self.prepare, self.run_part = parts, expected, prepare, run_part
+    def __init__(self, parts, expected, prepare, run_part, profiles={}):
+        self.parts, self.expected, self.prepare, self.run_part, self.profiles = parts, expected, prepare, run_part, profiles
 
     def run(self):
         parser = argparse.ArgumentParser(usage=__doc__.split("\n\n")[1].strip())
@@ -89,8 +90,9 @@ class Suite:
         prefix, supervisor = [], None
         if options.inside == "forced":
             supervisor = start_supervisor()
-            prefix = [BIN / "forcebind", "run", "--supervisor", SOCKET, "--require-wall", "cgroup", "--name", "suite",
-                      "--address", V4, "--address", V6, "--"]
+            pathlib.Path(PROFILE).write_text(self.profiles.get(options.parts[0], ""))
+            prefix = [BIN / "forcebind", "run", "--supervisor", SOCKET, "--require-wall", "cgroup", "--profile", PROFILE,
+                      "--name", "suite", "--address", V4, "--address", V6, "--"]
         (part,) = options.parts
 
         def execute(command):
