@@ -24,6 +24,7 @@ namespace forcebind {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::StartsWith;
 
 // ---- bind
 
@@ -447,7 +448,7 @@ class Place {
 };
 
 TEST_F(CgroupWallTest, TheCgroupIsBelowTheOneThatTheProcessWasIn) {
-  const Place place(network_->cgroup_root() + "/forcebind_test");
+  const Place place(network_->OwnCgroup());
   TestClient client = Connect();
   ASSERT_TRUE(client.Hello(ServiceHello()).has_value());
   Waiting process([] { return 0; });
@@ -455,7 +456,7 @@ TEST_F(CgroupWallTest, TheCgroupIsBelowTheOneThatTheProcessWasIn) {
   std::string why;
   EXPECT_EQ(Enclose(&client, {}, process.pidfd(), &why), 0) << why;
   ASSERT_EQ(Cgroups().size(), 1u);
-  EXPECT_THAT(Cgroups()[0], HasSubstr("/forcebind_test/forcebind-web-"));
+  EXPECT_THAT(Cgroups()[0], StartsWith(place.directory() + "/forcebind-web-"));
   process.Go();
   EXPECT_EQ(process.Wait(), 0);
   client = TestClient("/nowhere");
@@ -465,7 +466,7 @@ TEST_F(CgroupWallTest, TheCgroupIsBelowTheOneThatTheProcessWasIn) {
 
 // From below it he could move the process back.
 TEST_F(CgroupWallTest, ACgroupThatIsDelegatedToAUserIsPassedOver) {
-  const Place slice(network_->cgroup_root() + "/forcebind_test");
+  const Place slice(network_->OwnCgroup());
   const Place scope(slice.directory() + "/scope");
   ASSERT_EQ(chown(scope.directory().c_str(), kUser, kUser), 0);
   ASSERT_EQ(chown((scope.directory() + "/cgroup.procs").c_str(), kUser, kUser), 0);
@@ -476,7 +477,7 @@ TEST_F(CgroupWallTest, ACgroupThatIsDelegatedToAUserIsPassedOver) {
   std::string why;
   EXPECT_EQ(Enclose(&client, {}, process.pidfd(), &why), 0) << why;
   ASSERT_EQ(Cgroups().size(), 1u);
-  EXPECT_EQ(Cgroups()[0].rfind(slice.directory() + "/forcebind-web-", 0), 0u) << Cgroups()[0];
+  EXPECT_THAT(Cgroups()[0], StartsWith(slice.directory() + "/forcebind-web-"));
   process.Go();
   EXPECT_EQ(process.Wait(), 0);
   client = TestClient("/nowhere");

@@ -103,7 +103,7 @@ TEST_F(WallRunTest, WithoutASupervisorARequiredWallIsNoStart) {
 
 TEST_F(WallRunTest, WhereTheSupervisorCannotARequiredWallIsNoStartAndAnyOtherIs) {
   // Nothing can be made below a cgroup that is full of descendants.
-  const std::string limit = network_->cgroup_root() + "/forcebind_test";
+  const std::string limit = network_->OwnCgroup();
   std::filesystem::create_directory(limit);
   ASSERT_EQ(std::system(absl::StrCat("echo 0 > ", limit, "/cgroup.max.descendants").c_str()), 0);
   const auto in_full_cgroup = [&] {

@@ -30,6 +30,7 @@ import unittest
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("FORCEBIND_BIN_DIR", SOURCE / "build" / "bin"))
 ROOT = pathlib.Path("/run/rootfs")
+SUPERVISOR_CONFIG = pathlib.Path("/run/supervisor.toml")
 ULA = "fd5e:1f2a:90c1::"
 PUBLIC_V4 = ["192.0.2.7", "192.0.2.8", "198.51.100.7"]
 PUBLIC_V6 = ["2001:db8::7", "2001:db8::8", "2001:db8:1::7"]
@@ -274,6 +275,7 @@ class HostTest(unittest.TestCase):
         cls._numbers = {}
         cls._cleanups_of_class = contextlib.ExitStack()
         cls.addClassCleanup(cls._cleanups_of_class.close)
+        cls._cleanups_of_class.callback(run, BIN / "forcebind-supervisor", "--unload", "--config", SUPERVISOR_CONFIG)
         cls.supervisor = cls.start_supervisor()
         # Also proves that the wire to the client carries packets.
         for address in ("192.0.2.7", "2001:db8::7"):
@@ -291,9 +293,8 @@ class HostTest(unittest.TestCase):
 
     @classmethod
     def launch_supervisor(cls):
-        config = pathlib.Path("/run/supervisor.toml")
-        config.write_text(f'state-dir = "/run/state"\nula = "{ULA}/48"\n{cls.configuration}\n')
-        supervisor = Process("supervisor", [BIN / "forcebind-supervisor", "--verbose", "--config", config])
+        SUPERVISOR_CONFIG.write_text(f'state-dir = "/run/state"\nula = "{ULA}/48"\n{cls.configuration}\n')
+        supervisor = Process("supervisor", [BIN / "forcebind-supervisor", "--verbose", "--config", SUPERVISOR_CONFIG])
         cls._cleanups_of_class.callback(supervisor.end)
         return supervisor
 

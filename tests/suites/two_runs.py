@@ -26,7 +26,8 @@ BIN = pathlib.Path(os.environ.get("FORCEBIND_BIN_DIR", SOURCE / "build" / "bin")
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "forcebind"
 ROOT = pathlib.Path("/run/rootfs")
 V4, V6, ULA = "127.84.3.1", "fd5e:1f2a:90c1::1", "fd5e:1f2a:90c1::/48"
-SOCKET, PROFILE = "/run/supervisor.sock", "/run/suite.toml"
+SOCKET, CONFIG, PROFILE = "/run/supervisor.sock", "/run/supervisor.toml", "/run/suite.toml"
+SUPERVISOR = [BIN / "forcebind-supervisor", "--config", CONFIG, "--socket", SOCKET]
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8"}
 PART_SECONDS = 900
 
@@ -54,13 +55,12 @@ def fetch(package, version):
 
 def start_supervisor():
     """Returns when it is ready: it tells as sd_notify(3) has it."""
-    pathlib.Path("/run/supervisor.toml").write_text(f'state-dir = "/run/state"\nula = "{ULA}"\n')
+    pathlib.Path(CONFIG).write_text(f'state-dir = "/run/state"\nula = "{ULA}"\n')
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
         ready.bind("/run/ready.sock")
         ready.settimeout(60)
         process = subprocess.Popen(
-            [BIN / "forcebind-supervisor", "--config", "/run/supervisor.toml", "--socket", SOCKET],
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "NOTIFY_SOCKET": "/run/ready.sock"})
+            SUPERVISOR, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "NOTIFY_SOCKET": "/run/ready.sock"})
         ready.recv(100)
     return process
 
@@ -110,6 +110,7 @@ class Suite:
         if supervisor:
             supervisor.terminate()
             supervisor.wait()
+            subprocess.run([*SUPERVISOR, "--unload"], check=True)
         json.dump(cases or {part: "no report"}, sys.stdout)
         return 0
 

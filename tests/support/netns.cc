@@ -161,6 +161,8 @@ absl::Status TestNetwork::ConnectHosts() {
   return OnClient([] { return WaitUntilRunning("public"); });
 }
 
+std::string TestNetwork::OwnCgroup() const { return absl::StrCat(cgroup_root_, "/forcebind_test-", getpid()); }
+
 TestNetwork::~TestNetwork() {
   if (previous_netns_.valid()) (void)setns(previous_netns_.get(), CLONE_NEWNET);
   if (previous_mounts_.valid()) (void)setns(previous_mounts_.get(), CLONE_NEWNS);

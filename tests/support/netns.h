@@ -48,6 +48,8 @@ class TestNetwork {
   const std::string& bpffs() const { return bpffs_; }
   // The cgroup v2 hierarchy's root.
   const std::string& cgroup_root() const { return cgroup_root_; }
+  // Where this test may make a cgroup: tests run side by side.
+  std::string OwnCgroup() const;
 
   // What `body` returns, run as if on the client; sockets that it opens stay there.
   template <typename Body>
