@@ -7,8 +7,8 @@ cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/forcebind
 export LC_ALL=C.UTF-8
 unset LANG LC_CTYPE LC_MESSAGES # LC_ALL stands for them, and ccache counts each of them
 # Objects of one checkout serve another: paths are hashed as relative ones, and the times of files do not count, not even
-# for the precompiled header (ccache(1), "Precompiled headers").
-export CCACHE_BASEDIR=$repo CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_ctime,include_file_mtime
+# for the precompiled header (ccache(1), "Precompiled headers"). CCACHE_DEPEND: an empty cache costs no preprocessing of its own.
+export CCACHE_BASEDIR=$repo CCACHE_NOHASHDIR=1 CCACHE_DEPEND=1 CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_ctime,include_file_mtime
 
 say() { printf '%s\n' "$*"; }
 die() {
