@@ -44,6 +44,14 @@ static __always_inline struct bpf_sock *fb_find(struct bpf_sock_addr *ctx, struc
 	return bpf_sk_lookup_tcp(ctx, tuple, size, BPF_F_CURRENT_NETNS, 0);
 }
 
+/* A connected UDP socket hears its peer alone, so the question is asked from the caller's own port. */
+static __always_inline __be16 fb_asking_port(struct bpf_sock_addr *ctx)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	return fb_is_udp(ctx->protocol) && sk ? bpf_htons(sk->src_port) : 0;
+}
+
 /* UDP-Lite has a table of sockets of its own, into which no program can look: its loopback is always the service's. */
 static __always_inline bool fb_listens4(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy)
 {
@@ -54,6 +62,7 @@ static __always_inline bool fb_listens4(struct bpf_sock_addr *ctx, const struct 
 	if (ctx->protocol == IPPROTO_UDPLITE)
 		return true;
 	tuple.ipv4.saddr = policy->private4;
+	tuple.ipv4.sport = fb_asking_port(ctx);
 	tuple.ipv4.daddr = policy->private4;
 	tuple.ipv4.dport = (__be16)ctx->user_port;
 	sk = fb_find(ctx, &tuple, sizeof(tuple.ipv4));
@@ -74,6 +83,7 @@ static __always_inline bool fb_listens6(struct bpf_sock_addr *ctx, const struct 
 	if (ctx->protocol == IPPROTO_UDPLITE)
 		return true;
 	__builtin_memcpy(tuple.ipv6.saddr, policy->private6, sizeof(tuple.ipv6.saddr));
+	tuple.ipv6.sport = fb_asking_port(ctx);
 	__builtin_memcpy(tuple.ipv6.daddr, policy->private6, sizeof(tuple.ipv6.daddr));
 	tuple.ipv6.dport = (__be16)ctx->user_port;
 	sk = fb_find(ctx, &tuple, sizeof(tuple.ipv6));

@@ -85,6 +85,22 @@ TEST_F(WallReportTest, WhoDialsThePrivateAddressIsToldThatHeDid) {
       "127.84.3.1 to 127.84.3.1:8080, at 127.0.0.1:8080, which sees 127.0.0.1");
 }
 
+// A connected UDP socket is found by its peer's port as well.
+TEST_F(WallReportTest, AConnectedSocketIsAnsweredByItsName) {
+  for (const auto& [domain, at] : {std::pair(AF_INET, "127.0.0.1:0"), std::pair(AF_INET6, "[::1]:0")}) {
+    ExpectEnclosed(
+        Requested(),
+        [domain = domain, at = at] {
+          const UniqueFd server = Open(domain, SOCK_DGRAM), client = Open(domain, SOCK_DGRAM);
+          if (Bind(server.get(), at) != 0 || Dial(client.get(), LocalName(server.get())) != 0) return "no pair";
+          if (SendTo(server.get(), LocalName(client.get())) != 0) return "not sent";
+          char byte;
+          return recv(client.get(), &byte, 1, MSG_DONTWAIT) >= 0 ? "heard" : "nothing heard";
+        },
+        "heard");
+  }
+}
+
 TEST_F(WallReportTest, AnotherServicesConnectionsHaveTheirRealNames) {
   const UniqueFd other = HostSocket("127.84.9.9:3000", SOCK_STREAM);
   ExpectEnclosed(
