@@ -28,6 +28,11 @@ const std::vector<OpenWayFacts>& OpenWays() {
        "bind by an io_uring ring that was made outside",
        false,
        {Wall::kLandlock, Wall::kCgroup}},
+      {OpenWay::kOutsideRingUdp,
+       "outside-ring-udp",
+       "bind of a UDP socket, or without a supervisor of an MPTCP socket, by such a ring",
+       false,
+       {Wall::kCgroup}},
       {OpenWay::kOutsideRingListen,
        "ring-listen",
        "listen without bind by an io_uring ring that was made outside",
@@ -36,7 +41,7 @@ const std::vector<OpenWayFacts>& OpenWays() {
       {OpenWay::kRawSocket, "raw-socket", "raw IP sockets, with CAP_NET_RAW", true, {Wall::kCgroup}},
       {OpenWay::kKernelListener,
        "kernel-listener",
-       "a listener that the kernel opens by itself: an MPTCP endpoint with a port, with CAP_NET_ADMIN",
+       "a listener that the kernel opens for who asks by netlink: an MPTCP endpoint with a port, with CAP_NET_ADMIN",
        true,
        {Wall::kCgroup}},
       {OpenWay::kCompanion, "companion", "ptrace of the companion, by root", true, {Wall::kLandlock}},
@@ -44,7 +49,13 @@ const std::vector<OpenWayFacts>& OpenWays() {
        "notification",
        "calls answered with the companion's descriptor, taken by root",
        true,
-       {Wall::kLandlock, Wall::kCgroup}},
+       {Wall::kLandlock}},
+      {OpenWay::kLeftCgroup,
+       "left-cgroup",
+       "a UDP bind of a process that has left the service's cgroup: root's by itself, a user's by way of systemd's "
+       "manager of that user",
+       false,
+       {Wall::kNotify}},
   };
   return *ways;
 }

@@ -22,11 +22,13 @@ enum class OpenWay : uint8_t {
   kGivenSocket,
   kOutsideProcess,
   kOutsideRing,
+  kOutsideRingUdp,
   kOutsideRingListen,
   kRawSocket,
   kKernelListener,
   kCompanion,
   kNotification,
+  kLeftCgroup,
 };
 
 struct OpenWayFacts {

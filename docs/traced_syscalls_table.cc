@@ -48,10 +48,16 @@ const char* Text(Condition condition) {
       return "the address family is not among the profile's `families`";
     case Condition::kOldPacketSocket:
       return "family AF_INET with type SOCK_PACKET, and `families` lacks \"packet\"";
-    case Condition::kMptcp:
-      return "the protocol is 262 (MPTCP), and the service has a supervisor";
+    case Condition::kTypeNotAllowed:
+      return "family AF_INET or AF_INET6, and the type is none of stream, datagram, raw and packet";
+    case Condition::kProtocolNotAllowed:
+      return "family AF_INET or AF_INET6, and a stream is neither TCP nor, for a service without a supervisor, MPTCP, "
+             "or a "
+             "datagram is none of UDP, UDP-Lite and ICMP";
+    case Condition::kNoSuchKind:
+      return "family AF_INET or AF_INET6, and the type is 11 or more, or the protocol 512 or more or negative";
     case Condition::kFromI386:
-      return "in the i386 ABI, in place of the three above";
+      return "in the i386 ABI, in place of the others";
     case Condition::kOwnLoopback:
       return "the profile does not say `loopback = \"host\"`";
     case Condition::kNewListener:

@@ -13,8 +13,10 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
+#include "core/socket_kinds.h"
 #include "notify/traced_syscalls.h"
 #include "sys/errno_status.h"
 #include "sys/unique_fd.h"
@@ -22,7 +24,8 @@
 namespace forcebind {
 namespace {
 
-constexpr unsigned kSmallFamilies = 64;
+// Powers of two: above the families that the kernel knows, and above what its mask leaves of a type.
+constexpr unsigned kFamilyLimit = 64, kTypes = 16;
 constexpr uint64_t kIntMask = UINT32_MAX;  // of an int argument: the kernel ignores the upper half
 constexpr uint64_t kSocketTypeMask = 0xf;  // SOCK_TYPE_MASK of include/linux/net.h: the rest is flags
 
@@ -42,7 +45,9 @@ bool Concerns(const TracedSyscall& traced, uint32_t arch, const FilterOptions& o
       return !options.kernel_binds;
     case Condition::kFamilyNotAllowed:
     case Condition::kOldPacketSocket:
-    case Condition::kMptcp:
+    case Condition::kTypeNotAllowed:
+    case Condition::kProtocolNotAllowed:
+    case Condition::kNoSuchKind:
       return arch != SCMP_ARCH_X86;
     case Condition::kFromI386:
       return arch == SCMP_ARCH_X86;
@@ -58,6 +63,64 @@ scmp_arg_cmp Compare(unsigned argument, scmp_compare operation, uint64_t a, uint
   return {.arg = argument, .op = operation, .datum_a = a, .datum_b = b};
 }
 
+// For every value of an argument below `limit` that is not in `allowed`. `mask`: which bits the kernel looks at.
+std::vector<scmp_arg_cmp> NoneOf(unsigned argument, absl::Span<const int> allowed, unsigned limit, uint64_t mask) {
+  std::vector<scmp_arg_cmp> all;
+  for (const MaskedValue& pair : Complement(allowed, limit)) {
+    all.push_back(Compare(argument, SCMP_CMP_MASKED_EQ, pair.mask & mask, pair.value));
+  }
+  return all;
+}
+
+// Everything from `limit` on has one of these bits. Not "at least": that would compare the upper half as well.
+std::vector<scmp_arg_cmp> From(unsigned limit, unsigned argument) {
+  std::vector<scmp_arg_cmp> all;
+  for (uint64_t bit = limit; bit <= kIntMask; bit <<= 1) all.push_back(Compare(argument, SCMP_CMP_MASKED_EQ, bit, bit));
+  return all;
+}
+
+// AF_INET or AF_INET6.
+scmp_arg_cmp IsInet() {
+  static_assert((AF_INET ^ AF_INET6) == 8 && (AF_INET & 8) == 0);
+  return Compare(0, SCMP_CMP_MASKED_EQ, kIntMask & ~uint64_t{8}, AF_INET);
+}
+
+scmp_arg_cmp IsType(int type) { return Compare(1, SCMP_CMP_MASKED_EQ, kSocketTypeMask, static_cast<uint64_t>(type)); }
+
+std::vector<int> TypesBeyondAll() {
+  std::vector<int> types(kTypes - kTypeLimit);
+  std::iota(types.begin(), types.end(), kTypeLimit);
+  return types;
+}
+
+Comparisons OtherTypes(const FilterOptions& options) {
+  std::vector<int> types = TypesBeyondAll();
+  for (const SocketKind& kind : AllowedSocketKinds(options.deny_mptcp)) types.push_back(kind.type);
+  Comparisons all;
+  for (const scmp_arg_cmp& other : NoneOf(1, types, kTypes, kSocketTypeMask)) all.push_back({IsInet(), other});
+  return all;
+}
+
+Comparisons OtherProtocols(const FilterOptions& options) {
+  Comparisons all;
+  for (const SocketKind& kind : AllowedSocketKinds(options.deny_mptcp)) {
+    if (kind.protocols.empty()) continue;
+    for (const scmp_arg_cmp& other : NoneOf(2, kind.protocols, kProtocolLimit, kIntMask)) {
+      all.push_back({IsInet(), IsType(kind.type), other});
+    }
+  }
+  return all;
+}
+
+Comparisons NoSuchKinds(const FilterOptions& options) {
+  Comparisons all;
+  for (const int type : TypesBeyondAll()) all.push_back({IsInet(), IsType(type)});
+  for (const SocketKind& kind : AllowedSocketKinds(options.deny_mptcp)) {
+    for (const scmp_arg_cmp& other : From(kProtocolLimit, 2)) all.push_back({IsInet(), IsType(kind.type), other});
+  }
+  return all;
+}
+
 Comparisons ComparisonsFor(Condition condition, const FilterOptions& options) {
   Comparisons all;
   switch (condition) {
@@ -66,23 +129,20 @@ Comparisons ComparisonsFor(Condition condition, const FilterOptions& options) {
     case Condition::kFromI386:
       return {{}};
     case Condition::kFamilyNotAllowed:
-      for (const MaskedValue& family : Complement(options.families)) {
-        all.push_back({Compare(0, SCMP_CMP_MASKED_EQ, family.mask, family.value)});
-      }
-      // Everything from 64 on has one of these bits. Not "at least 64": that would compare the upper half as well.
-      for (uint64_t bit = kSmallFamilies; bit <= kIntMask; bit <<= 1) {
-        all.push_back({Compare(0, SCMP_CMP_MASKED_EQ, bit, bit)});
-      }
+      for (const scmp_arg_cmp& other : NoneOf(0, options.families, kFamilyLimit, kIntMask)) all.push_back({other});
+      for (const scmp_arg_cmp& other : From(kFamilyLimit, 0)) all.push_back({other});
       return all;
     case Condition::kOldPacketSocket:
       if (!Contains(options.families, AF_PACKET)) {
-        all.push_back({Compare(0, SCMP_CMP_MASKED_EQ, kIntMask, AF_INET),
-                       Compare(1, SCMP_CMP_MASKED_EQ, kSocketTypeMask, SOCK_PACKET)});
+        all.push_back({Compare(0, SCMP_CMP_MASKED_EQ, kIntMask, AF_INET), IsType(SOCK_PACKET)});
       }
       return all;
-    case Condition::kMptcp:
-      if (options.deny_mptcp) all.push_back({Compare(2, SCMP_CMP_MASKED_EQ, kIntMask, IPPROTO_MPTCP)});
-      return all;
+    case Condition::kTypeNotAllowed:
+      return OtherTypes(options);
+    case Condition::kProtocolNotAllowed:
+      return OtherProtocols(options);
+    case Condition::kNoSuchKind:
+      return NoSuchKinds(options);
     case Condition::kOwnLoopback:
       if (options.own_loopback) all.emplace_back();
       return all;
@@ -143,7 +203,7 @@ absl::Status BuildFor(uint32_t arch, const FilterOptions& options, Context* cont
 
 }  // namespace
 
-std::vector<MaskedValue> Complement(absl::Span<const int> allowed) {
+std::vector<MaskedValue> Complement(absl::Span<const int> allowed, unsigned limit) {
   std::vector<MaskedValue> result;
   // Halves the block [first, first + size) until none of it is allowed, or all of it is one allowed value.
   const std::function<void(unsigned, unsigned)> split = [&](unsigned first, unsigned size) {
@@ -151,14 +211,14 @@ std::vector<MaskedValue> Complement(absl::Span<const int> allowed) {
       return family >= static_cast<int>(first) && family < static_cast<int>(first + size);
     });
     if (!any) {
-      // The bits above the block are compared as well: up to 64, and beyond as far as an int goes.
+      // The bits above the block are compared as well: up to the limit, and beyond as far as an int goes.
       result.push_back({first, static_cast<unsigned>(kIntMask) & ~(size - 1)});
     } else if (size > 1) {
       split(first, size / 2);
       split(first + size / 2, size / 2);
     }
   };
-  split(0, kSmallFamilies);
+  split(0, limit);
   return result;
 }
 

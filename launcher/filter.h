@@ -20,7 +20,7 @@ namespace forcebind {
 
 struct FilterOptions {
   absl::Span<const int> families;  // AF_* that socket() and socketpair() may be called with
-  bool deny_mptcp = false;
+  bool deny_mptcp = false;         // core/socket_kinds
   // Stop connect() for the companion to look at: the service's loopback is its own, and no wall in the kernel sees to
   // that.
   bool own_loopback = false;
@@ -31,13 +31,13 @@ struct FilterOptions {
 
 absl::StatusOr<std::vector<sock_filter>> BuildFilter(const FilterOptions& options);
 
-// The values below 64 that are not in `allowed`, as few (value, mask) pairs: v matches if (v & mask) == value. Values
-// from 64 on are the caller's to refuse.
+// The values below `limit`, a power of two, that are not in `allowed`, as few (value, mask) pairs: v matches if
+// (v & mask) == value. Values from `limit` on are the caller's to refuse.
 struct MaskedValue {
   unsigned value = 0;
   unsigned mask = 0;
 };
-std::vector<MaskedValue> Complement(absl::Span<const int> allowed);
+std::vector<MaskedValue> Complement(absl::Span<const int> allowed, unsigned limit);
 
 }  // namespace forcebind
 

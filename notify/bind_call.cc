@@ -7,6 +7,7 @@
 #include <sys/random.h>
 #include <sys/un.h>
 
+#include <algorithm>
 #include <array>
 #include <variant>
 
@@ -39,8 +40,18 @@ CallHandler::Outcome CallHandler::Bind(const Subject& subject) {
     case AF_NETLINK:
       return BindNetlink(subject);
     default:
-      return BindAsTask(subject);
+      return MayHaveFamily(subject.domain) ? BindAsTask(subject) : RefuseFamily(subject);
   }
+}
+
+bool CallHandler::MayHaveFamily(int family) const {
+  return std::find(policy_.families.begin(), policy_.families.end(), family) != policy_.families.end();
+}
+
+// It has come from outside, or was made of another by a socket option: TCP_ULP "smc" (net/smc/af_smc.c, until 2026).
+CallHandler::Outcome CallHandler::RefuseFamily(const Subject& subject) {
+  return Refuse(subject, EAFNOSUPPORT,
+                absl::StrCat("the socket's family ", subject.domain, " is not among the profile's families"));
 }
 
 CallHandler::Outcome CallHandler::BindInet(const Subject& subject) {

@@ -111,7 +111,9 @@ class CallHandler {
   Outcome BindNetlink(const Subject& subject);
   Outcome BindAsTask(const Subject& subject);
   Outcome MakeSocket(const Subject& subject);
-  int CheckFamily(const Call& call) const;
+  int CheckKind(const Call& call) const;
+  bool MayHaveFamily(int family) const;
+  Outcome RefuseFamily(const Subject& subject);
   Outcome Listen(const Subject& subject);
   Outcome ListenInet(const Subject& subject);
   Outcome ListenAsTask(const Subject& subject);

@@ -22,7 +22,7 @@ void Unlisten(int socket) { shutdown(socket, SHUT_RD); }
 
 CallHandler::Outcome CallHandler::Listen(const Subject& subject) {
   if (subject.domain == AF_INET || subject.domain == AF_INET6) return ListenInet(subject);
-  return ListenAsTask(subject);
+  return subject.domain == AF_UNIX || MayHaveFamily(subject.domain) ? ListenAsTask(subject) : RefuseFamily(subject);
 }
 
 // Clients of a listener in AF_UNIX see who called listen() (SO_PEERCRED).
@@ -47,8 +47,8 @@ int CallHandler::PinPrivateAddress(const Subject& subject, const SocketFacts& fa
 
 bool CallHandler::KernelBinds() const { return !policy_.walls.Allows(Wall::kNotify); }
 
-// With the `cgroup` wall alone nobody here has seen the bind. A connect() to a private address locks the address as
-// well (bpf/wall_send.h), and a listener's changes no more: so this look is the last one that is needed.
+// A listener's address changes no more, so this look is the last one that is needed. Before listen(2) it may change:
+// with the `cgroup` wall alone nobody here sees the bind; and whoever sends with MSG_FASTOPEN connects.
 bool CallHandler::ListensPrivately(int fd) const {
   SockAddr name;
   return LocalName(fd, &name) == 0 && policy_.addresses.Contains(ToEndpoint(name).address);
@@ -98,7 +98,7 @@ CallHandler::Outcome CallHandler::ListenInet(const Subject& subject) {
     if (const int error = publisher_.Claim(announcement, &why)) return Refuse(subject, error, why);
   }
   if (const int error = ListenOn(fd, subject.call.backlog)) return {error, Verdict::kFailed};
-  if (state == TCP_CLOSE && KernelBinds() && !ListensPrivately(fd)) {
+  if (!ListensPrivately(fd)) {
     Unlisten(fd);
     return Refuse(subject, EACCES, "the socket's address changed while it began to listen");
   }

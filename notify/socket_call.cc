@@ -4,11 +4,9 @@
 // The socket is made as the task itself, since it belongs to the user who makes it and some need a capability, and then
 // put into the task's table. Of a socketpair SO_PEERCRED names another process id, and the task's user and group.
 #include <errno.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 
-#include <algorithm>
-
+#include "core/socket_kinds.h"
 #include "notify/call_handler.h"
 #include "sys/stand_in.h"
 #include "sys/unix_channel.h"
@@ -82,18 +80,18 @@ int GivePair(NotifyDevice& device, uint64_t id, pid_t tid, const Call& call, con
 }  // namespace
 
 // What the filter asks of the other ABI (launcher/filter).
-int CallHandler::CheckFamily(const Call& call) const {
+int CallHandler::CheckKind(const Call& call) const {
   const bool old_packet =
       call.kind == CallKind::kSocket && call.family == AF_INET && (call.type & kTypeMask) == SOCK_PACKET;
   const int family = old_packet ? AF_PACKET : call.family;
-  if (std::find(policy_.families.begin(), policy_.families.end(), family) == policy_.families.end())
-    return EAFNOSUPPORT;
-  return deny_mptcp_ && call.kind == CallKind::kSocket && call.protocol == IPPROTO_MPTCP ? EPROTONOSUPPORT : 0;
+  if (!MayHaveFamily(family)) return EAFNOSUPPORT;
+  const bool inet = call.kind == CallKind::kSocket && (family == AF_INET || family == AF_INET6);
+  return inet ? CheckSocketKind(call.type & kTypeMask, call.protocol, deny_mptcp_) : 0;
 }
 
 CallHandler::Outcome CallHandler::MakeSocket(const Subject& subject) {
   const Call& call = subject.call;
-  if (const int error = CheckFamily(call)) return Refuse(subject, error, "");
+  if (const int error = CheckKind(call)) return Refuse(subject, error, "");
   if (!InOwnNamespace(subject.tid, "net")) {
     return Refuse(subject, EAFNOSUPPORT,
                   "32-bit programs get no sockets in another network namespace than forcebind's");

@@ -21,13 +21,15 @@ enum class Treatment {
 // eyes.
 enum class Condition {
   kAlways,
-  kUnlessForced,      // unless the service has the `cgroup` wall alone, where the kernel forces binds
-  kFamilyNotAllowed,  // socket(), socketpair(): the address family is not among the profile's `families`
-  kOldPacketSocket,   // socket(): AF_INET with SOCK_PACKET, which makes a socket of AF_PACKET, unless that is allowed
-  kMptcp,             // socket(): protocol 262, for a service with a supervisor
-  kFromI386,          // made in the i386 ABI, in place of the three above; fails there with the `cgroup` wall alone
-  kOwnLoopback,       // connect(): the profile gives the service a loopback of its own, and no wall does
-  kNewListener,       // seccomp(): SECCOMP_FILTER_FLAG_NEW_LISTENER
+  kUnlessForced,        // unless the service has the `cgroup` wall alone, where the kernel forces binds
+  kFamilyNotAllowed,    // socket(), socketpair(): the address family is not among the profile's `families`
+  kOldPacketSocket,     // socket(): AF_INET with SOCK_PACKET, which makes a socket of AF_PACKET, unless that is allowed
+  kTypeNotAllowed,      // socket(): AF_INET or AF_INET6, and none of the types of core/socket_kinds
+  kProtocolNotAllowed,  // socket(): such a type, and none of its protocols
+  kNoSuchKind,          // socket(): AF_INET or AF_INET6, and numbers beyond all types or protocols
+  kFromI386,            // made in the i386 ABI, in place of those above; fails there with the `cgroup` wall alone
+  kOwnLoopback,         // connect(): the profile gives the service a loopback of its own, and no wall does
+  kNewListener,         // seccomp(): SECCOMP_FILTER_FLAG_NEW_LISTENER
 };
 
 struct TracedSyscall {
@@ -52,8 +54,11 @@ inline constexpr TracedSyscall kTracedSyscalls[] = {
      "families that carry network traffic past bind() are for the profile to allow"},
     {"socketpair", Condition::kFamilyNotAllowed, Treatment::kFail, EAFNOSUPPORT, "as for socket"},
     {"socket", Condition::kOldPacketSocket, Treatment::kFail, EAFNOSUPPORT, "a packet socket under an older name"},
-    {"socket", Condition::kMptcp, Treatment::kFail, EPROTONOSUPPORT,
-     "an MPTCP listener cannot be published; programs fall back to TCP"},
+    {"socket", Condition::kTypeNotAllowed, Treatment::kFail, ESOCKTNOSUPPORT,
+     "SCTP and DCCP have ports and addresses that nobody would look at"},
+    {"socket", Condition::kProtocolNotAllowed, Treatment::kFail, EPROTONOSUPPORT,
+     "likewise SMC and L2TP; an MPTCP listener cannot be published; programs fall back to TCP"},
+    {"socket", Condition::kNoSuchKind, Treatment::kFail, EINVAL, "as the kernel says, should it ever have as many"},
     {"socket", Condition::kFromI386, Treatment::kNotify, 0, "as above, for arguments that a filter cannot see"},
     {"socketpair", Condition::kFromI386, Treatment::kNotify, 0, "as above, for arguments that a filter cannot see"},
     {"io_uring_setup", Condition::kAlways, Treatment::kFail, ENOSYS,

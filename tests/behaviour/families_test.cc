@@ -63,6 +63,18 @@ TEST(Families, MptcpListensLikeTcp) {
               "getsockname u", "listen u 5", "listen u 6"});
 }
 
+// As a kernel says that has not got them, as this one may be.
+TEST(Families, OtherProtocolsAreNotSupported) {
+  for (const std::string call : {"socket", "socket.int80", "socket.socketcall"}) {
+    const std::string made = RunForced({"s=" + call + " inet stream 132", "s=" + call + " inet6 seqpacket",
+                                        "s=" + call + " inet dgram 115", "s=" + call + " inet stream 256"});
+    EXPECT_EQ(made, "s=" + call + " inet stream 132 -> -1 EPROTONOSUPPORT\n" + "s=" + call +
+                        " inet6 seqpacket -> -1 ESOCKTNOSUPPORT\n" + "s=" + call +
+                        " inet dgram 115 -> -1 EPROTONOSUPPORT\n" + "s=" + call +
+                        " inet stream 256 -> -1 EPROTONOSUPPORT\n");
+  }
+}
+
 TEST(Families, PingSocketsAreClients) { ExpectSame({"s=socket inet dgram 1", "bind s 0.0.0.0:0"}); }
 
 TEST(Families, UdpLiteIsForced) { ExpectSame({"s=socket inet dgram 136", "bind s 0.0.0.0:5353", "getsockname s"}); }

@@ -27,8 +27,12 @@ const std::vector<Level>& Levels();
 
 enum class Who { kEverybody, kRoot, kOrdinaryUser };
 enum class Code { kAny, kOnly64Bit };
+// kCorpus: one that has SCTP, DCCP, SMC, and x32, like that of script/corpus.
+enum class Kernel { kAny, kCorpus };
 // The process that the attempt is about, and whose number it is told.
 enum class Victim { kNobody, kCompanion, kBystander };
+
+constexpr int kNoYama = 4;
 
 struct EscapeCase {
   std::string name;
@@ -44,6 +48,9 @@ struct EscapeCase {
   std::string inherited;            // what `attempt outer` hands down
   bool starts = true;               // under forcebind
   bool race = false;
+  Kernel kernel = Kernel::kAny;
+  // It attaches to another process: the value of kernel.yama.ptrace_scope from which an ordinary user cannot.
+  int held_by_yama = kNoYama;
   std::string profile;  // TOML
 };
 

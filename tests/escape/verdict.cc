@@ -48,20 +48,39 @@ void ForEachEntry(const std::string& path, const std::function<void(int)>& body)
 
 UniqueFd OpenPidfd(pid_t pid) { return UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))); }
 
+std::string Ipv4Name(const sockaddr_in& name) {
+  char text[INET_ADDRSTRLEN] = "";
+  inet_ntop(AF_INET, &name.sin_addr, text, sizeof(text));
+  return absl::StrCat(text, ":", ntohs(name.sin_port));
+}
+
 std::string NameOf(int fd) {
   sockaddr_storage name = {};
   socklen_t size = sizeof(name);
   char text[INET6_ADDRSTRLEN] = "";
   if (getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0) return "?";
-  if (name.ss_family == AF_INET) {
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&name);
-    inet_ntop(AF_INET, &v4->sin_addr, text, sizeof(text));
-    return absl::StrCat(text, ":", ntohs(v4->sin_port));
-  }
+  if (name.ss_family == AF_INET) return Ipv4Name(reinterpret_cast<const sockaddr_in&>(name));
   if (name.ss_family != AF_INET6) return "";
   const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&name);
   inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text));
   return absl::StrCat("[", text, "]:", ntohs(v6->sin6_port));
+}
+
+// SCTP sockets have several, of which getsockname(2) says the first: SCTP_GET_LOCAL_ADDRS of linux/sctp.h.
+std::string NamesOfSctp(int fd) {
+  struct {
+    int32_t association;
+    uint32_t count;
+    sockaddr_in addresses[8];
+  } answer = {};
+  socklen_t size = sizeof(answer);
+  if (getsockopt(fd, IPPROTO_SCTP, 109, &answer, &size) != 0) return "";
+  std::string names;
+  for (uint32_t i = 0; i < answer.count && i < 8 && answer.addresses[i].sin_family == AF_INET; ++i) {
+    const std::string name = Ipv4Name(answer.addresses[i]);
+    if (name.rfind(kPrivateV4, 0) != 0) absl::StrAppend(&names, " ", name);
+  }
+  return names;
 }
 
 // Of an IPv4 or IPv6 socket; empty: it is no matter of ours, or sock_diag has it.
@@ -78,7 +97,9 @@ std::string DescribeInet(int fd) {
   }
   if (type == SOCK_DGRAM && protocol == IPPROTO_UDP) return foreign && bound ? absl::StrCat("udp ", name, place) : "";
   if (protocol == IPPROTO_UDPLITE) return bound ? absl::StrCat("udplite ", name, place) : "";
-  return listens ? absl::StrCat("protocol ", protocol, " ", name, place) : "";
+  if (!listens) return "";
+  const std::string more = protocol == IPPROTO_SCTP ? NamesOfSctp(fd) : "";
+  return absl::StrCat("protocol ", protocol, more.empty() ? absl::StrCat(" ", name) : more, place);
 }
 
 std::string Describe(int fd) {

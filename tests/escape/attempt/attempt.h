@@ -85,13 +85,13 @@ Attempt Bystander, Outer;                                                       
 Attempt PlaceHere;                                                                             // tasks.c
 Attempt StaleMptcpName, ListenAfterAddrform, ListenAfterFastOpen;                              // listen.c
 Attempt OwnFilesThread, LeaderGone, ExecInThread, CloneSharingFiles;                           // tasks.c
-Attempt SocketOfOtherNamespace, UpperBits, PacketUpperBits;                                    // tasks.c
+Attempt SocketOfOtherNamespace, UpperBits, PacketUpperBits, LeaveCgroup;                       // tasks.c
 Attempt OwnNotifier, OwnNotifierInt80, OwnNotifierAfterKill, TracedNumber;                     // filters.c
 Attempt KillCompanion, StopCompanion, StarveCompanion, TraceVictim, TakeFromVictim;            // victims.c
 Attempt UringPlace, UringInherited, UringTaken, UringInt80;                                    // uring.c
 Attempt ListenOnGiven, ListenOnInherited, BindGiven, BindInherited, PassInside, TakeListener;  // bystander.c
-Attempt VsockPlace, MptcpEndpoint;                                                             // protocols.c
+Attempt VsockPlace, SctpAddresses, MptcpEndpoint;                                              // protocols.c
 Attempt RaceAddress, RaceDescriptor, RaceDisconnect, RaceDisconnectUla, RaceV6only, RaceSocketcall, RaceMptcpDisconnect,
-    RaceStoppedCompanion, RaceDeath;  // races.c
+    RaceRelisten, RaceStoppedCompanion, RaceDeath;  // races.c
 
 #endif  // FORCEBIND_TESTS_ESCAPE_ATTEMPT_H_

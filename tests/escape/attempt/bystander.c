@@ -21,6 +21,7 @@ static const struct sockaddr_un kMeeting = {.sun_family = AF_UNIX, .sun_path = "
 enum { kMeetingLength = offsetof(struct sockaddr_un, sun_path) + 10 };
 
 static int MakeSocket(const char* request) {
+  if (strcmp(request, "vsock") == 0) return socket(AF_VSOCK, SOCK_STREAM, 0);
   const int udp = strcmp(request, "udp") == 0;
   const int fd = socket(AF_INET, udp ? SOCK_DGRAM : SOCK_STREAM, 0);
   if (strcmp(request, "unbound") == 0) return fd;

@@ -45,7 +45,9 @@ static const struct {
     {"bind-inherited", BindInherited},
     {"pass-inside", PassInside},
     {"take-listener", TakeListener},
+    {"leave-cgroup", LeaveCgroup},
     {"vsock-place", VsockPlace},
+    {"sctp-addresses", SctpAddresses},
     {"mptcp-endpoint", MptcpEndpoint},
     {"race-address", RaceAddress},
     {"race-descriptor", RaceDescriptor},
@@ -54,6 +56,7 @@ static const struct {
     {"race-v6only", RaceV6only},
     {"race-socketcall", RaceSocketcall},
     {"race-mptcp-disconnect", RaceMptcpDisconnect},
+    {"race-relisten", RaceRelisten},
     {"race-stopped-companion", RaceStoppedCompanion},
     {"race-death", RaceDeath},
 };

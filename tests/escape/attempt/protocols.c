@@ -12,12 +12,24 @@
 
 #include "attempt.h"
 
+// vsock-place [inherited]
 void VsockPlace(char** arguments) {
   const struct sockaddr_vm name = {.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = kPort};
-  const int fd = socket(AF_VSOCK, SOCK_STREAM, 0);
-  (void)arguments;
+  const int fd = arguments[0] != NULL ? (int)kInherited : socket(AF_VSOCK, SOCK_STREAM, 0);
   if (fd < 0) return Note("socket: %s", strerror(errno));
   if (bind(fd, (const struct sockaddr*)&name, sizeof(name)) != 0) Note("bind: %s", strerror(errno));
+  listen(fd, kBacklog);
+}
+
+// The first address is the private one, and getsockname(2) knows no other.
+void SctpAddresses(char** arguments) {
+  enum { kSctp = 132, kBindxAdd = 100 };  // SCTP_SOCKOPT_BINDX_ADD of linux/sctp.h
+  struct sockaddr_in more = Ipv4("192.0.2.7", kPort);
+  const int fd = socket(AF_INET, SOCK_STREAM, kSctp);
+  (void)arguments;
+  if (fd < 0) return Note("socket: %s", strerror(errno));
+  if (BindTo4(fd, "127.84.3.1", kPort) != 0) Note("bind: %s", strerror(errno));
+  if (setsockopt(fd, kSctp, kBindxAdd, &more, sizeof(more)) != 0) Note("bindx: %s", strerror(errno));
   listen(fd, kBacklog);
 }
 

@@ -151,6 +151,38 @@ void RaceMptcpDisconnect(char** arguments) {
   Race(DisconnectRound);
 }
 
+// ---- a listener that is shut down, loses its address by a bind that fails, and listens again
+
+static struct sockaddr_in taken_name;
+
+static void ShutDownAndLoseAddress(void) {
+  const int fd = racing;
+  shutdown(fd, SHUT_RDWR);
+  RivalStep(500);
+  bind(fd, (struct sockaddr*)&taken_name, sizeof(taken_name));
+  RivalStep(2000);
+}
+
+static int RelistenRound(void) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  BindTo4(fd, "127.84.3.1", 0);
+  listen(fd, kBacklog);
+  racing = fd;
+  StartRival(ShutDownAndLoseAddress);
+  for (int i = 0; i < 50 && !HasEscaped(fd); ++i) RaceListen(fd);
+  EndRival();
+  return fd;
+}
+
+void RaceRelisten(char** arguments) {
+  const int listener = socket(AF_INET, SOCK_STREAM, 0);
+  (void)arguments;
+  taken_name = Ipv4("127.84.3.1", kPort);
+  bind(listener, (struct sockaddr*)&taken_name, sizeof(taken_name));
+  listen(listener, kBacklog);
+  Race(RelistenRound);
+}
+
 // The companion is stopped and continued all the time, so that it stands still between any two of its steps.
 void RaceStoppedCompanion(char** arguments) {
   const pid_t victim = AwaitVictim();

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -63,8 +64,8 @@ static int Run(struct Ring* ring, const struct io_uring_sqe* operation) {
   return result;
 }
 
-void PlaceByRing(struct Ring* ring, int slot, uint64_t address) {
-  struct io_uring_sqe make = {.opcode = kOpSocket, .fd = AF_INET, .off = SOCK_STREAM};
+void PlaceByRing(struct Ring* ring, int slot, int type, uint64_t address) {
+  struct io_uring_sqe make = {.opcode = kOpSocket, .fd = AF_INET, .off = (uint64_t)type};
   if (slot >= 0) make.file_index = (unsigned)slot + 1;
   const int made = Run(ring, &make);
   if (made < 0) return;
@@ -85,23 +86,25 @@ static uint64_t Wildcard(void) {
 void UringPlace(char** arguments) {
   struct Ring ring;
   (void)arguments;
-  if (MakeRing(&ring, 0, 0) == 0) PlaceByRing(&ring, -1, Wildcard());
+  if (MakeRing(&ring, 0, 0) == 0) PlaceByRing(&ring, -1, SOCK_STREAM, Wildcard());
 }
 
 void UringInt80(char** arguments) {
   struct Ring ring;
   (void)arguments;
-  if (MakeRing(&ring, 0, 1) == 0) PlaceByRing(&ring, -1, Wildcard());
+  if (MakeRing(&ring, 0, 1) == 0) PlaceByRing(&ring, -1, SOCK_STREAM, Wildcard());
 }
 
 static int ReadPlan(int fd, struct RingPlan* plan) { return pread(fd, plan, sizeof(*plan), 0) == sizeof(*plan); }
 
-// uring-inherited [listen]: without bind.
+// uring-inherited [listen|udp]: without bind; a UDP socket.
 void UringInherited(char** arguments) {
   struct Ring ring;
   struct RingPlan plan;
   if (!ReadPlan(kRingPlan, &plan) || MapRing(&ring, kInherited, &plan.parameters) != 0) return;
-  PlaceByRing(&ring, -1, arguments[0] != NULL ? 0 : Wildcard());
+  const int udp = arguments[0] != NULL && strcmp(arguments[0], "udp") == 0;
+  const int unbound = arguments[0] != NULL && !udp;
+  PlaceByRing(&ring, -1, udp ? SOCK_DGRAM : SOCK_STREAM, unbound ? 0 : Wildcard());
 }
 
 // A ring whose operations are run by a thread of the process that made it.
@@ -112,5 +115,5 @@ void UringTaken(char** arguments) {
   const int pidfd = PidfdOpen(AwaitVictim());
   const int fd = PidfdGetfd(pidfd, kInherited), plan_fd = PidfdGetfd(pidfd, kRingPlan);
   if (fd < 0 || !ReadPlan(plan_fd, &plan) || MapRing(&ring, fd, &plan.parameters) != 0) return;
-  PlaceByRing(&ring, 0, plan.address);
+  PlaceByRing(&ring, 0, SOCK_STREAM, plan.address);
 }

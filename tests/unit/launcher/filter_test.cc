@@ -14,6 +14,7 @@
 
 #include <set>
 
+#include "core/socket_kinds.h"
 #include "notify/traced_syscalls.h"
 
 namespace forcebind {
@@ -191,8 +192,7 @@ TEST(Filter, OldPacketSocketsArePacketSockets) {
   EXPECT_EQ(without(kX64, kX64.socket, AF_INET, SOCK_PACKET), Fails(EAFNOSUPPORT));
   EXPECT_EQ(without(kX64, kX64.socket, AF_INET, SOCK_PACKET | SOCK_CLOEXEC), Fails(EAFNOSUPPORT));
   EXPECT_EQ(without(kX64, kX64.socket, AF_INET, SOCK_PACKET | SOCK_NONBLOCK, 0x300), Fails(EAFNOSUPPORT));
-  for (const int type :
-       std::initializer_list<int>{SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_SEQPACKET, SOCK_STREAM | SOCK_CLOEXEC}) {
+  for (const int type : std::initializer_list<int>{SOCK_STREAM, SOCK_DGRAM, SOCK_RAW, SOCK_STREAM | SOCK_CLOEXEC}) {
     EXPECT_EQ(without(kX64, kX64.socket, AF_INET, static_cast<uint64_t>(type)), SECCOMP_RET_ALLOW);
   }
   EXPECT_EQ(with(kX64, kX64.socket, AF_INET, SOCK_PACKET), SECCOMP_RET_ALLOW);
@@ -205,6 +205,36 @@ TEST(Filter, MptcpIsRefusedWhereASupervisorIs) {
   EXPECT_EQ(with(kX64, kX64.socket, AF_INET, SOCK_STREAM, 6), SECCOMP_RET_ALLOW);
   EXPECT_EQ(without(kX64, kX64.socket, AF_INET, SOCK_STREAM, kMptcp), SECCOMP_RET_ALLOW);
   EXPECT_EQ(with(kX64, kX64.socket, AF_INET, SOCK_STREAM, uint64_t{1} << 32 | kMptcp), Fails(EPROTONOSUPPORT));
+}
+
+// As the handler has it, which looks at i386 calls by itself.
+TEST(Filter, OnlyTheSocketsOfTheListAreMade) {
+  constexpr uint64_t kUpperHalf = uint64_t{7} << 32;
+  for (const bool deny_mptcp : {false, true}) {
+    const Filter filter(kUsual, deny_mptcp);
+    for (const int family : {AF_INET, AF_INET6}) {
+      for (int type = 0; type < 16; ++type) {
+        if (family == AF_INET && type == SOCK_PACKET) continue;  // another rule's
+        for (const int protocol :
+             std::initializer_list<int>{0,   1,   2,   6,   7,   17,  33,  58,  115,         132,     136,
+                                        255, 256, 261, 262, 263, 511, 512, 518, 1 << 16 | 6, 1 << 30, -1}) {
+          const int error = CheckSocketKind(type, protocol, deny_mptcp);
+          const uint32_t wanted = error != 0 ? Fails(error) : SECCOMP_RET_ALLOW;
+          const auto number = static_cast<uint64_t>(static_cast<uint32_t>(protocol));
+          const auto flagged = static_cast<uint64_t>(type | SOCK_CLOEXEC | SOCK_NONBLOCK);
+          const auto domain = static_cast<uint64_t>(family);
+          EXPECT_EQ(filter(kX64, kX64.socket, domain, flagged, number), wanted) << type << " " << protocol;
+          EXPECT_EQ(filter(kX64, kX64.socket, kUpperHalf | domain, kUpperHalf | flagged, kUpperHalf | number), wanted)
+              << type << " " << protocol;
+        }
+      }
+    }
+  }
+  const Filter filter;
+  EXPECT_EQ(filter(kX64, kX64.socket, AF_INET, SOCK_STREAM, 132), Fails(EPROTONOSUPPORT));
+  EXPECT_EQ(filter(kX64, kX64.socket, AF_INET6, SOCK_SEQPACKET, 0), Fails(ESOCKTNOSUPPORT));
+  EXPECT_EQ(filter(kX64, kX64.socket, AF_UNIX, SOCK_SEQPACKET, 0), SECCOMP_RET_ALLOW);
+  EXPECT_EQ(filter(kX64, kX64.socket, AF_NETLINK, SOCK_DGRAM, 15), SECCOMP_RET_ALLOW);
 }
 
 TEST(Filter, IoUringIsNotThere) {
@@ -268,7 +298,7 @@ TEST(Complement, IsExactForEveryValue) {
     sets.push_back(set);
   }
   for (const std::vector<int>& set : sets) {
-    const std::vector<MaskedValue> pairs = Complement(set);
+    const std::vector<MaskedValue> pairs = Complement(set, 64);
     const std::set<int> allowed(set.begin(), set.end());
     for (unsigned value = 0; value < 64; ++value) {
       int matches = 0;
