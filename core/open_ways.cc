@@ -30,7 +30,7 @@ const std::vector<OpenWayFacts>& OpenWays() {
        {Wall::kLandlock, Wall::kCgroup}},
       {OpenWay::kOutsideRingUdp,
        "outside-ring-udp",
-       "bind of a UDP socket, or without a supervisor of an MPTCP socket, by such a ring",
+       "bind of a UDP socket, or of any but a TCP one, by such a ring",
        false,
        {Wall::kCgroup}},
       {OpenWay::kOutsideRingListen,

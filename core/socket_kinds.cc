@@ -13,7 +13,8 @@ namespace {
 constexpr int kStreams[] = {IPPROTO_IP, IPPROTO_TCP, IPPROTO_MPTCP};
 constexpr int kDatagrams[] = {IPPROTO_IP, IPPROTO_UDP, IPPROTO_UDPLITE, IPPROTO_ICMP, IPPROTO_ICMPV6};
 
-// Raw sockets take a capability, and have no ports. SOCK_PACKET is a packet socket, whose family must be allowed.
+// Raw sockets take a capability, and have no ports. SOCK_PACKET is a packet socket, whose family must be allowed, and
+// whose protocol is one of Ethernet's.
 constexpr SocketKind kKinds[] = {{SOCK_STREAM, kStreams}, {SOCK_DGRAM, kDatagrams}, {SOCK_RAW, {}}, {SOCK_PACKET, {}}};
 constexpr SocketKind kKindsWithoutMptcp[] = {
     {SOCK_STREAM, absl::MakeConstSpan(kStreams).first(2)}, {SOCK_DGRAM, kDatagrams}, {SOCK_RAW, {}}, {SOCK_PACKET, {}}};
@@ -30,10 +31,10 @@ int CheckSocketKind(int type, int protocol, bool deny_mptcp) {
   const auto kinds = AllowedSocketKinds(deny_mptcp);
   const auto kind = std::find_if(kinds.begin(), kinds.end(), [&](const SocketKind& one) { return one.type == type; });
   if (kind == kinds.end()) return ESOCKTNOSUPPORT;
-  if (protocol < 0 || protocol >= kProtocolLimit) return EINVAL;
   const auto& protocols = kind->protocols;
-  const bool allowed = protocols.empty() || std::find(protocols.begin(), protocols.end(), protocol) != protocols.end();
-  return allowed ? 0 : EPROTONOSUPPORT;
+  if (protocols.empty()) return 0;
+  if (protocol < 0 || protocol >= kProtocolLimit) return EINVAL;
+  return std::find(protocols.begin(), protocols.end(), protocol) != protocols.end() ? 0 : EPROTONOSUPPORT;
 }
 
 }  // namespace forcebind

@@ -20,6 +20,18 @@ choose_version() {
   mapfile -t patches < <(find "$here/$version" -name '0*.patch' ! -name '0000-*' | sort)
 }
 
+# write_compiler FILE: gcc by way of ccache, where that is, but not for assembly: what .incbin puts into an object, such as
+# the compressed kernel into its loader, ccache does not count.
+write_compiler() {
+  cat >"$1" <<'END'
+#!/bin/sh
+case "$*" in *.S) exec gcc "$@" ;; esac
+command -v ccache >/dev/null && exec ccache gcc "$@"
+exec gcc "$@"
+END
+  chmod +x "$1"
+}
+
 # need_space GIGABYTES: dies where the cache directory has not so much left.
 need_space() {
   local left

@@ -116,6 +116,7 @@ Comparisons NoSuchKinds(const FilterOptions& options) {
   Comparisons all;
   for (const int type : TypesBeyondAll()) all.push_back({IsInet(), IsType(type)});
   for (const SocketKind& kind : AllowedSocketKinds(options.deny_mptcp)) {
+    if (kind.protocols.empty()) continue;
     for (const scmp_arg_cmp& other : From(kProtocolLimit, 2)) all.push_back({IsInet(), IsType(kind.type), other});
   }
   return all;

@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "core/overloaded.h"
+#include "core/socket_kinds.h"
 #include "core/wall_rules.h"
 #include "notify/bind_private.h"
 #include "notify/call_handler.h"
@@ -44,6 +45,12 @@ CallHandler::Outcome CallHandler::Bind(const Subject& subject) {
   }
 }
 
+// It has come from outside, or by a ring from there.
+CallHandler::Outcome CallHandler::RefuseKind(const Subject& subject, int error, const SocketFacts& facts) {
+  return Refuse(subject, error,
+                absl::StrCat("a socket of type ", facts.type, " and protocol ", facts.protocol, " cannot be forced"));
+}
+
 bool CallHandler::MayHaveFamily(int family) const {
   return std::find(policy_.families.begin(), policy_.families.end(), family) != policy_.families.end();
 }
@@ -56,6 +63,7 @@ CallHandler::Outcome CallHandler::RefuseFamily(const Subject& subject) {
 
 CallHandler::Outcome CallHandler::BindInet(const Subject& subject) {
   const SocketFacts facts = FactsOf(subject);
+  if (const int error = CheckSocketKind(facts.type, facts.protocol, false)) return RefuseKind(subject, error, facts);
   if (!facts.bound) TakeBackFreebind(subject);
   const bool has_scope = subject.domain == AF_INET6 && subject.address.size >= sizeof(sockaddr_in6);
   const uint32_t scope_id = has_scope ? subject.address.v6()->sin6_scope_id : 0;

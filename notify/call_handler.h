@@ -114,6 +114,7 @@ class CallHandler {
   int CheckKind(const Call& call) const;
   bool MayHaveFamily(int family) const;
   Outcome RefuseFamily(const Subject& subject);
+  Outcome RefuseKind(const Subject& subject, int error, const SocketFacts& facts);
   Outcome Listen(const Subject& subject);
   Outcome ListenInet(const Subject& subject);
   Outcome ListenAsTask(const Subject& subject);

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 
 #include "absl/strings/str_cat.h"
+#include "core/socket_kinds.h"
 #include "notify/bind_private.h"
 #include "notify/call_handler.h"
 #include "notify/inet_sockaddr.h"
@@ -57,6 +58,7 @@ bool CallHandler::ListensPrivately(int fd) const {
 CallHandler::Outcome CallHandler::ListenInet(const Subject& subject) {
   const int fd = subject.socket.get();
   const SocketFacts facts = FactsOf(subject);
+  if (const int error = CheckSocketKind(facts.type, facts.protocol, false)) return RefuseKind(subject, error, facts);
   if (facts.type == SOCK_DGRAM || facts.type == SOCK_RAW) {
     return {ListenOn(fd, subject.call.backlog), Verdict::kFailed};  // EOPNOTSUPP
   }

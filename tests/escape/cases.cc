@@ -403,8 +403,7 @@ Cases AbiCases() {
       {.name = "TracedNumber",
        .reason = "a tracer changes the number after the filter has run",
        .attempt = {"traced-number"},
-       .escapes = places,
-       .held_by_yama = 2},
+       .escapes = places},
       {.name = "Uring",
        .reason = "io_uring's operations meet no filter",
        .attempt = {"uring-place"},
@@ -444,7 +443,7 @@ Cases AbiCases() {
        .way = OpenWay::kOutsideProcess,
        .victim = Victim::kBystander,
        .bystander = "ring",
-       .held_by_yama = 1},
+       .attaches = true},
   };
 }
 
@@ -527,7 +526,7 @@ Cases DescriptorCases() {
        .way = OpenWay::kOutsideProcess,
        .victim = Victim::kBystander,
        .bystander = "keep",
-       .held_by_yama = 1},
+       .attaches = true},
       {.name = "BystanderTraced",
        .reason = "ptrace makes a process of the same user bind",
        .attempt = {"trace-victim"},
@@ -536,7 +535,7 @@ Cases DescriptorCases() {
        .code = Code::kOnly64Bit,
        .victim = Victim::kBystander,
        .bystander = "idle",
-       .held_by_yama = 1},
+       .attaches = true},
   };
 }
 
@@ -570,7 +569,7 @@ Cases CompanionCases() {
        .way = OpenWay::kCompanion,
        .code = Code::kOnly64Bit,
        .victim = Victim::kCompanion,
-       .held_by_yama = 1},
+       .attaches = true},
       {.name = "CompanionRobbed",
        .reason = "who has the notification descriptor answers his own calls",
        .attempt = {"take-from-victim"},
@@ -578,7 +577,7 @@ Cases CompanionCases() {
        .way = OpenWay::kNotification,
        .victim = Victim::kCompanion,
        .bystander = "keep",
-       .held_by_yama = 1},
+       .attaches = true},
   };
 }
 

@@ -32,8 +32,6 @@ enum class Kernel { kAny, kCorpus };
 // The process that the attempt is about, and whose number it is told.
 enum class Victim { kNobody, kCompanion, kBystander };
 
-constexpr int kNoYama = 4;
-
 struct EscapeCase {
   std::string name;
   std::string reason;                // why it might escape
@@ -49,9 +47,8 @@ struct EscapeCase {
   bool starts = true;               // under forcebind
   bool race = false;
   Kernel kernel = Kernel::kAny;
-  // It attaches to another process: the value of kernel.yama.ptrace_scope from which an ordinary user cannot.
-  int held_by_yama = kNoYama;
-  std::string profile;  // TOML
+  bool attaches = false;  // to a process that is no child of its own: Yama may keep an ordinary user from that
+  std::string profile;    // TOML
 };
 
 // For GoogleTest.

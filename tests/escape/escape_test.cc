@@ -199,7 +199,7 @@ int YamaScope() {
   return scope;
 }
 
-bool IsHeldByYama(const Setup& setup) { return !setup.root && YamaScope() >= setup.escape.held_by_yama; }
+bool IsHeldByYama(const Setup& setup) { return setup.escape.attaches && !setup.root && YamaScope() >= 1; }
 
 // How often a race was tried.
 long ExpectNativeEscape(const Setup& setup) {
