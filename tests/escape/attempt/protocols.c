@@ -12,9 +12,10 @@
 
 #include "attempt.h"
 
-// vsock-place [inherited]
+// vsock-place [inherited]: on a port of its own, since network namespaces share them, and tests run side by side.
 void VsockPlace(char** arguments) {
-  const struct sockaddr_vm name = {.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = kPort};
+  const unsigned port = arguments[0] != NULL ? kPort + 1 : kPort;
+  const struct sockaddr_vm name = {.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = port};
   const int fd = arguments[0] != NULL ? (int)kInherited : socket(AF_VSOCK, SOCK_STREAM, 0);
   if (fd < 0) return Note("socket: %s", strerror(errno));
   if (bind(fd, (const struct sockaddr*)&name, sizeof(name)) != 0) Note("bind: %s", strerror(errno));
