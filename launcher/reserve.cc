@@ -55,6 +55,7 @@ bool Reserve::Fork() {
   retry_ms_ = NowMs() + kRetryMs;
   const UniqueFd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
   if (!self.valid()) return false;
+  const uint64_t number = ++memory_.forked, version = tasks_.version();
   int pidfd = -1;
   clone_args arguments = {};
   arguments.flags = CLONE_PIDFD;
@@ -62,13 +63,17 @@ bool Reserve::Fork() {
   arguments.exit_signal = 0;  // SIGCHLD is for others (sys/stand_in.h)
   const long child = syscall(SYS_clone3, &arguments, sizeof(arguments));
   if (child > 0) {
+    memory_.heir = number;
+    Dismiss();
     pid_ = static_cast<pid_t>(child);
     pidfd_.reset(pidfd);
+    forked_version_ = version;
+    retry_ms_ = 0;
   }
   if (child != 0) return false;
   tasks_.begin();
   AwaitTurn(self.get(), notify_fd_);
-  if (memory_.finished) _exit(0);
+  if (memory_.finished || memory_.heir != number) _exit(0);
   Pause(memory_.taken_over_ms + kLeastBetweenMs);
   memory_.taken_over_ms = NowMs();
   return true;
@@ -79,10 +84,9 @@ bool Reserve::Fork() {
 void Reserve::Stand() {
   bool turn = false;
   prctl(PR_SET_NAME, kNameInReserve);
-  forked_version_ = tasks_.version();
   while (Fork()) {
     turn = true;
-    pid_ = -1;
+    pid_ = -1;  // its parent's, which has gone by itself
     pidfd_.reset();
   }
   if (turn) tasks_.take_over();
@@ -98,18 +102,16 @@ void Reserve::Dismiss() {
   pidfd_.reset();
 }
 
-bool Reserve::IsStale() const { return forked_version_ != tasks_.version(); }
+bool Reserve::IsLacking() const { return pid_ < 0 || forked_version_ != tasks_.version(); }
 
 int Reserve::PollTimeoutMs(const CallCounters&) const {
-  if (pid_ < 0) return static_cast<int>(std::clamp<int64_t>(retry_ms_ - NowMs(), 0, kRetryMs));
-  return IsStale() ? 0 : -1;
+  return IsLacking() ? static_cast<int>(std::clamp<int64_t>(retry_ms_ - NowMs(), 0, kRetryMs)) : -1;
 }
 
 void Reserve::OnPoll(const CallCounters&) {
-  const bool wanted = pid_ < 0 ? NowMs() >= retry_ms_ : IsStale() || Shows(pidfd_.get(), POLLIN);
-  if (!wanted || Shows(notify_fd_, POLLHUP)) return;  // the latter: the service has ended
-  Dismiss();
-  Stand();
+  if (pid_ >= 0 && Shows(pidfd_.get(), POLLIN)) Dismiss();
+  const bool ended = Shows(notify_fd_, POLLHUP);  // the service
+  if (!ended && IsLacking() && NowMs() >= retry_ms_) Stand();
 }
 
 }  // namespace forcebind

@@ -6,7 +6,9 @@
 //   same rights, and the same policy, and nobody has to be asked for any of them. It waits for one of two ends: the
 //   service's, with which it goes as well, and the companion's. In the latter case it forks another one, learns from
 //   memory that both share what has changed since (notify/companion_memory.h), and goes on where its parent was. When
-//   the one in reserve is killed, the companion forks another one.
+//   the one in reserve is killed, the companion forks another one. When it lacks a descriptor that the companion has
+//   got since, it is replaced: the other one is there, and named as the heir in the shared memory, before the old one
+//   goes. So whenever the companion is killed, there is one who goes on, and no two.
 //
 // TRUST    Both are as much at the service's mercy as the companion alone: a process of the same user may kill both at
 //          once, and then every call fails, as without a reserve.
@@ -52,13 +54,14 @@ class Reserve : public LoopSource {
   // False: in this process. True: in the one in reserve, when it is its turn.
   bool Fork();
   void Dismiss();
-  bool IsStale() const;
+  // There is none, or not one with every descriptor.
+  bool IsLacking() const;
 
   const int notify_fd_;
   CompanionMemory& memory_;
   const Tasks tasks_;
   uint64_t forked_version_ = 0;
-  int64_t retry_ms_ = 0;  // CLOCK_MONOTONIC: when to fork again, while there is none
+  int64_t retry_ms_ = 0;  // CLOCK_MONOTONIC: not to fork before, since that has just failed
   pid_t pid_ = -1;
   UniqueFd pidfd_;
 };

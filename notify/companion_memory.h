@@ -46,6 +46,8 @@ struct CompanionMemory {
   alignas(uint64_t) std::array<uint8_t, 256> notification = {};
   // The service has ended, and nobody is to go on.
   bool finished = false;
+  // How many were forked to be in reserve; and the number of the one among them that is to go on (launcher/reserve.h).
+  uint64_t forked = 0, heir = 0;
   // When one in reserve last took over: CLOCK_MONOTONIC, milliseconds.
   int64_t taken_over_ms = 0;
   PinLog pins;

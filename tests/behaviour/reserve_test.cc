@@ -5,9 +5,14 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <chrono>
+#include <ostream>
 
 #include "absl/strings/str_cat.h"
 #include "sys/small_file.h"
@@ -21,23 +26,39 @@ namespace {
 using ::testing::HasSubstr;
 using Words = std::vector<std::string>;
 
+class Deadline {
+ public:
+  bool Passed() const { return std::chrono::steady_clock::now() > end_; }
+
+ private:
+  const std::chrono::steady_clock::time_point end_ =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(kChildTimeoutMs);
+};
+
 // The companion of the only service here, and the one in reserve, as soon as there is one of each: while one forks or
 // takes over, its name is the other's.
 struct Pair {
   pid_t companion, in_reserve;
 };
 Pair AwaitPair(pid_t service) {
+  const Deadline deadline;
   for (;;) {
     std::vector<pid_t> companions = FindProcesses("forcebind"), spares = FindProcesses("forcebind-spare");
     std::erase(companions, service);
     if (companions.size() == 1 && spares.size() == 1 && companions != spares) return {companions[0], spares[0]};
+    if (deadline.Passed()) {
+      ADD_FAILURE() << companions.size() << " companions and " << spares.size() << " in reserve";
+      return {-1, -1};
+    }
   }
 }
 
 // Until the process waits in bind(2).
 void AwaitBind(pid_t pid) {
   const std::string wanted = absl::StrCat(SYS_bind, " ");
+  const Deadline deadline;
   while (ReadSmallFile(absl::StrCat("/proc/", pid, "/syscall"), 256).value_or("").rfind(wanted, 0) != 0) {
+    ASSERT_FALSE(deadline.Passed()) << "no bind";
   }
 }
 
@@ -48,6 +69,7 @@ int Count(const std::string& text, const std::string& word) {
 }
 
 void KillAndAwait(pid_t pid) {
+  ASSERT_GT(pid, 0);
   const UniqueFd end(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   ASSERT_EQ(kill(pid, SIGKILL), 0);
   ASSERT_TRUE(AwaitExit(end.get()));
@@ -199,6 +221,7 @@ TEST_F(ReserveTest, WhatIsPublishedStaysAndMoreCanBeAlsoAfterTheSupervisorsResta
   ASSERT_TRUE(service.ReadUntil("listen t 5 -> 0\nholding\n")) << service.output() << service.ErrorText();
   EXPECT_EQ(from_client(81), 0);
 
+  const Pair before = AwaitPair(service.pid());
   supervisor.Stop(SIGKILL);
   ASSERT_EQ(supervisor.Start(), absl::OkStatus());
   service.Write("\n");
@@ -206,11 +229,69 @@ TEST_F(ReserveTest, WhatIsPublishedStaysAndMoreCanBeAlsoAfterTheSupervisorsResta
   EXPECT_EQ(from_client(82), 0);
   EXPECT_EQ(from_client(81), 0);
   EXPECT_EQ(from_client(80), 0);
+  const Deadline deadline;
+  while (AwaitPair(service.pid()).in_reserve == before.in_reserve) ASSERT_FALSE(deadline.Passed());
   for (int i = 0; i < 3; ++i) KillCompanion(service);
   EXPECT_EQ(from_client(80), 0);
   service.CloseInput();
   EXPECT_EQ(service.Wait(), 0);
 }
+
+// ---- while one in reserve is replaced: each time that the supervisor comes back
+
+struct Moment {
+  const char* name;
+  long call;
+  uint8_t op;  // of struct __ptrace_syscall_info (sys/ptrace.h)
+  bool old_goes_on;
+};
+void PrintTo(const Moment& moment, std::ostream* out) { *out << moment.name; }
+
+// Lets the process, which is traced and has stopped, run until then, and kills it there.
+void KillAt(pid_t pid, const Moment& moment) {
+  int status = 0;
+  __ptrace_syscall_info info = {};
+  while (info.op != moment.op || info.entry.nr != static_cast<uint64_t>(moment.call)) {
+    const uint64_t entered = info.op == PTRACE_SYSCALL_INFO_ENTRY ? info.entry.nr : 0;
+    ASSERT_EQ(ptrace(PTRACE_SYSCALL, pid, nullptr, 0), 0);
+    ASSERT_EQ(waitpid(pid, &status, __WALL), pid);
+    ASSERT_TRUE(WIFSTOPPED(status));
+    ASSERT_GT(ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info), 0);
+    if (info.op == PTRACE_SYSCALL_INFO_EXIT) info.entry.nr = entered;
+  }
+  ASSERT_EQ(kill(pid, SIGKILL), 0);
+  ASSERT_EQ(waitpid(pid, &status, __WALL), pid);
+  ASSERT_TRUE(WIFSIGNALED(status));
+}
+
+class ReserveReplacedTest : public ReserveTest, public testing::WithParamInterface<Moment> {};
+
+TEST_P(ReserveReplacedTest, OneGoesOnWheneverTheCompanionIsKilled) {
+  SupervisorProcess supervisor(host_.network().bpffs(), "");
+  ASSERT_EQ(supervisor.Start(), absl::OkStatus());
+  ChildProcess service(Join(PrivateRun({}, supervisor.socket_path()),
+                            {kProbe, "hold", "s=socket inet stream", "bind s 0.0.0.0:8080", "listen s 5"}));
+  ASSERT_TRUE(service.ReadUntil("holding\n")) << service.ErrorText();
+  const Pair before = AwaitPair(service.pid());
+  int status = 0;
+  ASSERT_EQ(ptrace(PTRACE_SEIZE, before.companion, nullptr, PTRACE_O_TRACESYSGOOD), 0);
+  ASSERT_EQ(ptrace(PTRACE_INTERRUPT, before.companion, nullptr, nullptr), 0);
+  ASSERT_EQ(waitpid(before.companion, &status, __WALL), before.companion);
+  supervisor.Stop(SIGKILL);
+  ASSERT_EQ(supervisor.Start(), absl::OkStatus());
+  ASSERT_NO_FATAL_FAILURE(KillAt(before.companion, GetParam()));
+  EXPECT_EQ(AwaitPair(service.pid()).companion == before.in_reserve, GetParam().old_goes_on);
+  service.CloseInput();
+  EXPECT_THAT(service.ReadAll(), HasSubstr("bind s 0.0.0.0:8080 -> 0\nlisten s 5 -> 0\n"));
+  EXPECT_EQ(service.Wait(), 0);
+}
+
+INSTANTIATE_TEST_SUITE_P(Each, ReserveReplacedTest,
+                         testing::Values(Moment{"BeforeTheFork", SYS_clone3, PTRACE_SYSCALL_INFO_ENTRY, true},
+                                         Moment{"AfterTheFork", SYS_clone3, PTRACE_SYSCALL_INFO_EXIT, true},
+                                         Moment{"BeforeTheOldIsKilled", SYS_kill, PTRACE_SYSCALL_INFO_ENTRY, false},
+                                         Moment{"AfterTheOldIsKilled", SYS_kill, PTRACE_SYSCALL_INFO_EXIT, false}),
+                         [](const auto& moment) { return moment.param.name; });
 
 }  // namespace
 }  // namespace forcebind

@@ -15,6 +15,7 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -44,6 +45,8 @@ long Binds() {
   if (wanted != nullptr && !absl::SimpleAtoi(wanted, &binds)) abort();
   return binds;
 }
+
+UniqueFd Pidfd(pid_t pid) { return UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))); }
 
 // What a process holds.
 struct Held {
@@ -109,7 +112,6 @@ class FireTest : public ::testing::Test {
     EXPECT_EQ(found.size(), 1u);
     return found.empty() ? 0 : found[0];
   }
-  static UniqueFd Pidfd(pid_t pid) { return UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))); }
 
   ServiceHost host_{{"fire_target"}};
 };
@@ -224,12 +226,22 @@ class TestCgroup {
   explicit TestCgroup(const std::string& parent) : path_(absl::StrCat(parent, "/fire-", getpid())) {
     if (mkdir(path_.c_str(), 0755) != 0) abort();
   }
+  // Those in it are ending: the service's companion, and the one in reserve.
   ~TestCgroup() {
+    for (std::vector<pid_t> left; !(left = Processes()).empty();) {
+      const UniqueFd end = Pidfd(left[0]);
+      if (end.valid() && !AwaitExit(end.get())) break;
+    }
     if (rmdir(path_.c_str()) != 0) ADD_FAILURE() << path_ << " is not empty";
   }
   std::string file(const char* name) const { return path_ + "/" + name; }
 
  private:
+  std::vector<pid_t> Processes() const {
+    std::ifstream list(file("cgroup.procs"));
+    return {std::istream_iterator<pid_t>(list), {}};
+  }
+
   const std::string path_;
 };
 
@@ -289,7 +301,6 @@ TEST_F(FireTest, AForkBombIsAnsweredAsLongAsItLivesAndAfterwards) {
   // The companion is in that cgroup, too: it makes no process for an AF_UNIX path, and the bind says so.
   EXPECT_THAT(service.ReadAll(), HasSubstr("EAGAIN after some, 0 wrong, full: inet 0, unix EAGAIN\nafter it: 0\n"));
   EXPECT_EQ(service.Wait(), 0) << service.ErrorText();
-  for (const pid_t pid : FindProcesses(kCompanion)) AwaitExit(Pidfd(pid).get());
 }
 
 // ---- namespaces

@@ -19,6 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   Require(wire::Encode(*message) == std::vector<uint8_t>(data, data + size), "what is accepted is written the same");
   const auto* hello = std::get_if<wire::Hello>(&*message);
-  Canary(hello != nullptr && !hello->publish.empty() && hello->publish[0].port == 443 && hello->resumed);
+  Canary(hello != nullptr && !hello->publish.empty() && hello->publish[0].port != 0 &&
+         (hello->resumed || hello->connect_limited));
   return 0;
 }
