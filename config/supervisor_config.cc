@@ -120,6 +120,7 @@ absl::Status ConfigReader::ReadLimits(const TomlNode& node) {
                                      {"names-per-user", limit(&config_.names_per_user)},
                                      {"listeners-per-service", limit(&config_.listeners_per_service)},
                                      {"listeners-per-user", limit(&config_.listeners_per_user)},
+                                     {"descriptor-seconds", limit(&config_.descriptor_seconds)},
                                  });
 }
 

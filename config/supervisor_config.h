@@ -27,6 +27,7 @@ namespace forcebind {
 //   names-per-user = 256
 //   listeners-per-service = 1024
 //   listeners-per-user = 4096
+//   descriptor-seconds = 2             # how long a client's descriptors may take to be received
 //   [[grant]]                          # at least one of user, group, service; all that are given must match
 //   user = "www"                       # a name or a number
 //   group = "web"
@@ -41,6 +42,7 @@ struct SupervisorConfig {
   uint32_t names_per_user = 256;
   uint32_t listeners_per_service = 1024;
   uint32_t listeners_per_user = 4096;
+  uint32_t descriptor_seconds = 2;
   std::vector<Grant> grants;
 };
 

@@ -133,7 +133,7 @@ TakenPacket ClientServer::Receive(const Client& client) {
       recv(client.fd.get(), &byte, sizeof(byte), MSG_DONTWAIT);
       return {.error = EMFILE};
     }
-    TakenPacket taken = TakePacket(client.fd.get(), wire::kMaxMessageSize);
+    TakenPacket taken = TakePacket(client.fd.get(), wire::kMaxMessageSize, options_.descriptor_wait);
     if (taken.child.valid()) WatchTaker(client.credentials.uid, std::move(taken.child));
     return taken;
   }

@@ -18,6 +18,7 @@
 #ifndef FORCEBIND_SUPERVISOR_CLIENT_SERVER_H_
 #define FORCEBIND_SUPERVISOR_CLIENT_SERVER_H_
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <functional>
@@ -45,6 +46,7 @@ class ClientServer {
   struct Options {
     uint32_t clients_per_user = 1024;
     size_t max_clients = 16384;  // in all, so that descriptors are left for the rest
+    std::chrono::seconds descriptor_wait{2};
   };
   // Puts a session's service, by its pidfd, behind the `cgroup` wall; and what is to be done when it has ended.
   struct Wall {

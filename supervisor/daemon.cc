@@ -163,7 +163,8 @@ absl::Status Daemon::OpenSockets() {
   const size_t descriptors = RaiseDescriptorLimit();
   const ClientServer::Options limits{
       .clients_per_user = config_.clients_per_user,
-      .max_clients = descriptors > 2 * kReservedDescriptors ? descriptors - kReservedDescriptors : descriptors / 2};
+      .max_clients = descriptors > 2 * kReservedDescriptors ? descriptors - kReservedDescriptors : descriptors / 2,
+      .descriptor_wait = std::chrono::seconds(config_.descriptor_seconds)};
   clients_ = std::make_unique<ClientServer>(
       limits, *std::move(socket), *loop_, *registry_,
       ClientServer::Documents{.status = [this] { return Status(); },

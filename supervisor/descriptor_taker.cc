@@ -18,7 +18,6 @@
 namespace forcebind {
 namespace {
 
-constexpr std::chrono::seconds kAnswerTime(2);
 constexpr int kMaxDescriptors = 253;  // SCM_MAX_FD, unix(7)
 
 // In the child.
@@ -92,8 +91,8 @@ int AwaitUntil(std::chrono::steady_clock::time_point end, int fd) {
   }
 }
 
-void ReadAnswer(int child, size_t max_size, TakenPacket* taken) {
-  const auto end = std::chrono::steady_clock::now() + kAnswerTime;
+void ReadAnswer(int child, size_t max_size, std::chrono::seconds wait, TakenPacket* taken) {
+  const auto end = std::chrono::steady_clock::now() + wait;
   Packet packet, done;
   taken->error = AwaitUntil(end, child);
   if (taken->error == 0) taken->error = ReceivePacket(child, sizeof(Answer) + max_size, &packet);
@@ -121,7 +120,7 @@ int PeekForDescriptors(int socket, bool* has_descriptors) {
   return 0;
 }
 
-TakenPacket TakePacket(int socket, size_t max_size) {
+TakenPacket TakePacket(int socket, size_t max_size, std::chrono::seconds wait) {
   TakenPacket taken;
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
@@ -136,7 +135,7 @@ TakenPacket TakePacket(int socket, size_t max_size) {
     taken.error = ENOMEM;
     return taken;
   }
-  ReadAnswer(own.get(), max_size, &taken);
+  ReadAnswer(own.get(), max_size, wait, &taken);
   if (!taken.socket.valid() && !taken.pidfd.valid()) taken.child = std::move(own);
   return taken;
 }

@@ -10,12 +10,13 @@
 //   IPv4 or IPv6 socket, or one pidfd, that one, whose close asks nobody, and closes the rest. A child that does not
 //   come back from that stays behind alone.
 // TRUST    The client is hostile. The child is what may come to harm.
-// LIMITS   A child that does not answer within two seconds is left alone, and its packet is lost.
+// LIMITS   A child that does not answer in time is left alone, and its packet is lost.
 // THREADS  Thread-compatible. REQUIRES: this process has one thread, and SIGCHLD is ignored.
 // Tested by tests/netns/hostile_descriptor_test.cc and tests/netns/supervisor_test.cc.
 #ifndef FORCEBIND_SUPERVISOR_DESCRIPTOR_TAKER_H_
 #define FORCEBIND_SUPERVISOR_DESCRIPTOR_TAKER_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -38,8 +39,8 @@ struct TakenPacket {
   // Readable when the child has closed what was not handed over. Invalid if there is nothing to wait for.
   UniqueFd child;
 };
-// `socket` is non-blocking, and its next packet has descriptors.
-TakenPacket TakePacket(int socket, size_t max_size);
+// `socket` is non-blocking, and its next packet has descriptors. `wait`: how long, at most.
+TakenPacket TakePacket(int socket, size_t max_size, std::chrono::seconds wait);
 
 }  // namespace forcebind
 

@@ -17,7 +17,7 @@
 
 namespace forcebind {
 
-inline constexpr int kPatienceMs = 3000;
+inline constexpr int kPatienceMs = 30000;
 inline constexpr char kRefused[] = "refused";
 
 // What inet_pton(3) would take; dies on anything else.

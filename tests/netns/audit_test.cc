@@ -229,7 +229,7 @@ TEST_F(AuditTest, ProcessesThatOutliveTheirCompanionAreLookedAtByTheirCgroup) {
   ASSERT_TRUE(service->ReadUntil("holding\n"));
   KillCompanions(service->pid());
   // The supervisor has seen its end when the service is gone from its list.
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kChildTimeoutMs);
   while (!Status()["services"].empty() && std::chrono::steady_clock::now() < deadline) {
   }
   ASSERT_TRUE(Status()["services"].empty());
@@ -261,7 +261,7 @@ TEST_F(SweepTest, NobodyHasToAsk) {
   PassIn("0.0.0.0:7777");
   const auto service = Start({}, {absl::StrCat("r=receive ", kChannel), "hold"});
   ASSERT_TRUE(service->ReadUntil("holding\n"));
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::milliseconds(kChildTimeoutMs);
   Json status;
   do {
     status = Status();

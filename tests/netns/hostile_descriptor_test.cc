@@ -104,6 +104,8 @@ class FileThatNeverCloses {
 
 class HostileDescriptorTest : public SupervisorTest {
  protected:
+  // Some wait for the time to be over.
+  HostileDescriptorTest() { config_ = "[limits]\ndescriptor-seconds = 2\n"; }
   TestClient ConnectAs(uid_t uid) {
     EXPECT_EQ(seteuid(uid), 0);
     TestClient client = Connect();

@@ -14,6 +14,8 @@
 namespace forcebind {
 namespace {
 
+constexpr int kPatienceMs = 30000;
+
 struct SocketAddress {
   sockaddr_storage storage{};
   socklen_t size = 0;
@@ -66,7 +68,7 @@ UniqueFd ListenOn(const Endpoint& endpoint, int domain, int protocol) {
 // 0, or why the connection failed.
 int ConnectTo(const std::string& endpoint) {
   UniqueFd fd(socket(DomainOf(E(endpoint)), SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const timeval limit = {.tv_sec = 5, .tv_usec = 0};
+  const timeval limit = {.tv_sec = kPatienceMs / 1000, .tv_usec = 0};
   setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
   const SocketAddress address = ToSockaddr(E(endpoint), DomainOf(E(endpoint)));
   return connect(fd.get(), address.get(), address.size) == 0 ? 0 : errno;
@@ -74,7 +76,7 @@ int ConnectTo(const std::string& endpoint) {
 
 bool HasWaiting(int listener) {
   pollfd ready = {.fd = listener, .events = POLLIN, .revents = 0};
-  if (poll(&ready, 1, 5000) != 1) return false;
+  if (poll(&ready, 1, kPatienceMs) != 1) return false;
   return UniqueFd(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC)).valid();
 }
 

@@ -367,7 +367,7 @@ TEST_F(SupervisorTest, TwoDescriptorsInAPacketEndTheConnection) {
 
 class LimitedSupervisorTest : public SupervisorTest {
  protected:
-  LimitedSupervisorTest() { config_ = "[limits]\nclients-per-user = 8\nnames-per-user = 2\n"; }
+  LimitedSupervisorTest() { config_ = "[limits]\nclients-per-user = 8\nnames-per-user = 2\ndescriptor-seconds = 60\n"; }
 };
 
 TEST_F(LimitedSupervisorTest, AFloodEndsAtTheLimitOfItsUser) {

@@ -58,7 +58,7 @@ int Waiting::Wait() {
 
 UniqueFd Open(int domain, int type, int protocol) {
   UniqueFd fd(socket(domain, type | SOCK_CLOEXEC, protocol));
-  const timeval limit = {.tv_sec = 5, .tv_usec = 0};
+  const timeval limit = {.tv_sec = 30, .tv_usec = 0};
   setsockopt(fd.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
   setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
   return fd;

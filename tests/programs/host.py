@@ -35,8 +35,8 @@ ULA = "fd5e:1f2a:90c1::"
 PUBLIC_V4 = ["192.0.2.7", "192.0.2.8", "198.51.100.7"]
 PUBLIC_V6 = ["2001:db8::7", "2001:db8::8", "2001:db8:1::7"]
 PUBLIC = PUBLIC_V4 + PUBLIC_V6
-WAIT_SECONDS = 30
-ANSWER_SECONDS = 20  # shorter, so that the client which waits in vain says so itself
+WAIT_SECONDS = 120
+ANSWER_SECONDS = 60  # shorter, so that the client which waits in vain says so itself
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -293,7 +293,8 @@ class HostTest(unittest.TestCase):
 
     @classmethod
     def launch_supervisor(cls):
-        SUPERVISOR_CONFIG.write_text(f'state-dir = "/run/state"\nula = "{ULA}/48"\n{cls.configuration}\n')
+        SUPERVISOR_CONFIG.write_text(f'state-dir = "/run/state"\nula = "{ULA}/48"\n{cls.configuration}\n'
+                                     "[limits]\ndescriptor-seconds = 60\n")
         supervisor = Process("supervisor", [BIN / "forcebind-supervisor", "--verbose", "--config", SUPERVISOR_CONFIG])
         cls._cleanups_of_class.callback(supervisor.end)
         return supervisor

@@ -15,7 +15,7 @@
 
 namespace forcebind {
 
-inline constexpr int kChildTimeoutMs = 40000;
+inline constexpr int kChildTimeoutMs = 120000;
 
 // What a child's standard descriptors are. Its stderr is always a file of its own.
 enum class ChildInput {

@@ -65,7 +65,7 @@ absl::Status WaitUntilRunning(const char* device) {
   sockaddr_nl address{};
   address.nl_family = AF_NETLINK;
   address.nl_groups = RTMGRP_LINK;
-  const timeval timeout{5, 0};
+  const timeval timeout{60, 0};
   if (!news.valid() || bind(news.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0 ||
       setsockopt(news.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout)) != 0)
     return ErrnoStatus(errno, "listen for news of network devices");

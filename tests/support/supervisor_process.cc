@@ -67,7 +67,9 @@ TempDir::~TempDir() {
 
 SupervisorProcess::SupervisorProcess(const std::string& bpffs, const std::string& config)
     : bpf_dir_(bpffs + "/forcebind") {
-  const std::string text = absl::StrCat("state-dir = \"", state_dir(), "\"\n", config);
+  // What a test has no limits of its own for may take its time on a loaded machine.
+  const char* limits = config.find("[limits]") == std::string::npos ? "\n[limits]\ndescriptor-seconds = 60\n" : "";
+  const std::string text = absl::StrCat("state-dir = \"", state_dir(), "\"\n", config, limits);
   if (!ReplaceFile(dir_.path() + "/supervisor.toml", text, 0644).ok()) abort();
   notify_.reset(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   const sockaddr_un address = UnixAddress(dir_.path() + "/notify");

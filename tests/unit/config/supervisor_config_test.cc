@@ -28,6 +28,7 @@ TEST(SupervisorConfig, AnEmptyOneHasTheDefaultOfEveryKey) {
   EXPECT_EQ(config.names_per_user, 256u);
   EXPECT_EQ(config.listeners_per_service, 1024u);
   EXPECT_EQ(config.listeners_per_user, 4096u);
+  EXPECT_EQ(config.descriptor_seconds, 2u);
   EXPECT_THAT(config.grants, IsEmpty());
 }
 
@@ -41,6 +42,7 @@ clients-per-user = 1
 names-per-user = 2
 listeners-per-service = 1000000
 listeners-per-user = 3
+descriptor-seconds = 4
 [[grant]]
 user = "root"
 group = 33
@@ -57,6 +59,7 @@ publish = ["tcp/81"]
   EXPECT_EQ(config.names_per_user, 2u);
   EXPECT_EQ(config.listeners_per_service, 1000000u);
   EXPECT_EQ(config.listeners_per_user, 3u);
+  EXPECT_EQ(config.descriptor_seconds, 4u);
   ASSERT_EQ(config.grants.size(), 2u);
   const Grant& grant = config.grants[0];
   EXPECT_EQ(grant.uid, 0u);
