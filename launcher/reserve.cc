@@ -9,10 +9,11 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
+
+#include "sys/monotonic_clock.h"
 
 namespace forcebind {
 namespace {
@@ -20,12 +21,6 @@ namespace {
 constexpr char kName[] = "forcebind", kNameInReserve[] = "forcebind-spare";
 constexpr int64_t kRetryMs = 1000;
 constexpr int64_t kLeastBetweenMs = 100;
-
-int64_t NowMs() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return int64_t{now.tv_sec} * 1000 + now.tv_nsec / 1'000'000;
-}
 
 // Until `time`, of NowMs().
 void Pause(int64_t time) {
@@ -56,6 +51,7 @@ bool Reserve::Fork() {
   const UniqueFd self(static_cast<int>(syscall(SYS_pidfd_open, getpid(), 0)));
   if (!self.valid()) return false;
   const uint64_t number = ++memory_.forked, version = tasks_.version();
+  if (pid_ < 0) memory_.heir = number;  // nobody else is there to be one
   int pidfd = -1;
   clone_args arguments = {};
   arguments.flags = CLONE_PIDFD;
@@ -68,14 +64,12 @@ bool Reserve::Fork() {
     pid_ = static_cast<pid_t>(child);
     pidfd_.reset(pidfd);
     forked_version_ = version;
-    retry_ms_ = 0;
+    retry_ms_ = NowMs() + kLeastBetweenMs;
   }
   if (child != 0) return false;
   tasks_.begin();
   AwaitTurn(self.get(), notify_fd_);
   if (memory_.finished || memory_.heir != number) _exit(0);
-  Pause(memory_.taken_over_ms + kLeastBetweenMs);
-  memory_.taken_over_ms = NowMs();
   return true;
 }
 
@@ -89,7 +83,11 @@ void Reserve::Stand() {
     pid_ = -1;  // its parent's, which has gone by itself
     pidfd_.reset();
   }
-  if (turn) tasks_.take_over();
+  if (turn) {
+    Pause(memory_.taken_over_ms + kLeastBetweenMs);
+    memory_.taken_over_ms = NowMs();
+    tasks_.take_over();
+  }
   prctl(PR_SET_NAME, kName);
 }
 

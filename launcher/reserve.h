@@ -8,11 +8,13 @@
 //   memory that both share what has changed since (notify/companion_memory.h), and goes on where its parent was. When
 //   the one in reserve is killed, the companion forks another one. When it lacks a descriptor that the companion has
 //   got since, it is replaced: the other one is there, and named as the heir in the shared memory, before the old one
-//   goes. So whenever the companion is killed, there is one who goes on, and no two.
+//   goes. So where there was one, one goes on whenever the companion is killed, and no two.
 //
 // TRUST    Both are as much at the service's mercy as the companion alone: a process of the same user may kill both at
 //          once, and then every call fails, as without a reserve.
-// LIMITS   Ten take-overs a second at most: what kills one companion after the other does not keep the host busy.
+// LIMITS   Ten take-overs a second at most, and ten replacements: what kills one companion after the other does not
+// keep
+//          the host busy. Whoever kills two within the time that a fork takes has killed both.
 //          One more process for a service, whose memory is the companion's but for what one of them has written since.
 //          Not in parent mode, where the companion is the service's parent, which nobody can become.
 // THREADS  Thread-compatible. REQUIRES: this process has one thread.
@@ -61,7 +63,7 @@ class Reserve : public LoopSource {
   CompanionMemory& memory_;
   const Tasks tasks_;
   uint64_t forked_version_ = 0;
-  int64_t retry_ms_ = 0;  // CLOCK_MONOTONIC: not to fork before, since that has just failed
+  int64_t retry_ms_ = 0;  // of NowMs(): not to fork before
   pid_t pid_ = -1;
   UniqueFd pidfd_;
 };

@@ -15,6 +15,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "sys/errno_status.h"
+#include "sys/monotonic_clock.h"
 #include "sys/proc_sockets.h"
 #include "sys/sealed_memfd.h"
 #include "sys/socket_info.h"
@@ -96,6 +97,7 @@ absl::StatusOr<wire::Welcome> SupervisorLink::Connect() {
   fd_ = *std::move(socket);
   ++connections_;
   retry_ms_ = 0;
+  due_ms_ = 0;
   if (!let_in_.cookies.empty()) Send(let_in_);
   return *welcome;
 }
@@ -113,7 +115,8 @@ void SupervisorLink::TakeOver() {
 }
 
 // What was asked before may still be answered; that is dropped.
-void SupervisorLink::Succeed() {
+void SupervisorLink::Succeed(const CallCounters& counters) {
+  sent_ = counters;
   if (!fd_.valid()) return;
   const int32_t number = getpid();
   const UniqueFd self(static_cast<int>(syscall(SYS_pidfd_open, number, 0)));
@@ -136,6 +139,7 @@ void SupervisorLink::HangUp() {
   hello_.resumed = true;
   untold_ = !opened_.empty();
   retry_ms_ = std::clamp(retry_ms_ * 2, kFirstRetryMs, kLastRetryMs);
+  due_ms_ = NowMs() + retry_ms_;
 }
 
 int SupervisorLink::Ask(const wire::Message& question, int fd, std::string* why, const char* what) {
@@ -224,9 +228,9 @@ void SupervisorLink::TellUnrouted() {
 }
 
 int SupervisorLink::PollTimeoutMs(const CallCounters& counters) const {
-  if (!fd_.valid()) return std::max(retry_ms_, kFirstRetryMs);
-  if (untold_ || !unrouted_.empty()) return 0;
-  return Same(counters, sent_) ? -1 : kCountersEveryMs;
+  if (fd_.valid() && (untold_ || !unrouted_.empty())) return 0;
+  if (fd_.valid() && Same(counters, sent_)) return -1;
+  return static_cast<int>(std::clamp<int64_t>(due_ms_ - NowMs(), 0, kLastRetryMs));
 }
 
 // Nothing is ever said unasked, so input on an open link is its end.
@@ -249,7 +253,9 @@ void SupervisorLink::OnPoll(const CallCounters& counters) {
 void SupervisorLink::SendCounters(const CallCounters& counters) {
   Send(wire::Counters{.verdicts = Since(counters.verdicts, sent_.verdicts),
                       .latency_us_log2 = Since(counters.latency_us_log2, sent_.latency_us_log2)});
-  if (fd_.valid()) sent_ = counters;
+  if (!fd_.valid()) return;
+  sent_ = counters;
+  due_ms_ = NowMs() + kCountersEveryMs;
 }
 
 int NoSupervisor::Claim(const Announcement&, std::string* why) {

@@ -49,8 +49,9 @@ class SupervisorLink : public Publisher, public LoopSource {
   // In the companion: a connection of its own, since the supervisor knows a client by who connected. The launcher's,
   // which is closed in this process already, ends when the service is executed. A failure leaves the link down.
   void TakeOver();
-  // In the companion that was in reserve: the connection is its own from here on.
-  void Succeed();
+  // In the companion that was in reserve: the connection is its own from here on. `counters`: what had been counted
+  // when it was forked, which the other one has sent, or has lost.
+  void Succeed(const CallCounters& counters);
   // How many connections there have been.
   uint64_t connections() const { return connections_; }
   // In the companion: puts the process behind `pidfd` behind the `cgroup` wall. An errno, with the reason in *why.
@@ -79,6 +80,7 @@ class SupervisorLink : public Publisher, public LoopSource {
   UniqueFd fd_;
   uint64_t connections_ = 0;
   int retry_ms_ = 0;
+  int64_t due_ms_ = 0;  // of NowMs(): when to connect again, or to send counters
   CallCounters sent_;
   wire::LetIn let_in_;
   // Unpublished sockets, by their cookies: the newest ones, since nobody says when one is closed. `untold_`: the

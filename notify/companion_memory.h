@@ -8,6 +8,7 @@
 #define FORCEBIND_NOTIFY_COMPANION_MEMORY_H_
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -46,8 +47,10 @@ struct CompanionMemory {
   alignas(uint64_t) std::array<uint8_t, 256> notification = {};
   // The service has ended, and nobody is to go on.
   bool finished = false;
-  // How many were forked to be in reserve; and the number of the one among them that is to go on (launcher/reserve.h).
-  uint64_t forked = 0, heir = 0;
+  // How many were forked to be in reserve; and the number of the one among them that is to go on (launcher/reserve.h),
+  // which one that is not reads as well.
+  uint64_t forked = 0;
+  std::atomic<uint64_t> heir = 0;
   // When one in reserve last took over: CLOCK_MONOTONIC, milliseconds.
   int64_t taken_over_ms = 0;
   PinLog pins;

@@ -5,28 +5,23 @@
 #include <linux/audit.h>
 #include <poll.h>
 #include <sys/syscall.h>
-#include <time.h>
 
 #include <algorithm>
 #include <vector>
 
+#include "sys/monotonic_clock.h"
+
 namespace forcebind {
 namespace {
-
-uint64_t NowNs() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
-}
 
 void ServeOne(NotifyDevice& device, CallFunction handle, CallCounters* counters) {
   Notification notification;
   if (device.Receive(&notification) != 0) return;
-  const uint64_t start = NowNs();
+  const int64_t start = NowNs();
   const CallOutcome outcome = handle(notification);
   const bool answered =
       outcome.answered || (outcome.verdict != Verdict::kGone && device.Reply(notification.id, outcome.error) == 0);
-  counters->Add(answered ? outcome.verdict : Verdict::kGone, NowNs() - start);
+  counters->Add(answered ? outcome.verdict : Verdict::kGone, static_cast<uint64_t>(NowNs() - start));
 }
 
 // While calls come in all the time, poll(2) never says that the time is over.
@@ -59,14 +54,15 @@ void AnswerInherited(NotifyDevice& device, absl::Span<const uint8_t> request) {
   }
 }
 
-int RunNotifyLoop(NotifyDevice& device, CallFunction handle, absl::Span<LoopSource* const> sources) {
-  CallCounters counters;
+int RunNotifyLoop(NotifyDevice& device, CallFunction handle, absl::Span<LoopSource* const> sources,
+                  CallCounters& counters) {
   std::vector<pollfd> fds(sources.size() + 1);
   for (;;) {
     const int ready = Poll(&fds, device, sources, counters);
     if (ready < 0 && errno != EINTR) return errno;
     if (ready < 0) continue;
-    const bool called = (fds[0].revents & POLLIN) != 0, ended = fds[0].revents != 0 && !called;
+    const bool called = (fds[0].revents & POLLIN) != 0, ended = !called && (fds[0].revents & (POLLHUP | POLLNVAL)) != 0;
+    // POLLERR alone: a signal has come while the kernel looked (kernel/seccomp.c, seccomp_notify_poll).
     if (called) ServeOne(device, handle, &counters);
     // Last, since one of them may return in another process (launcher/reserve.h), for which nothing of this is true.
     for (size_t i = 0; i < sources.size(); ++i) {

@@ -44,8 +44,9 @@ using CallFunction = absl::FunctionRef<CallOutcome(const Notification&)>;
 // doing. A connect, after whose EINTR a program waits, is the kernel's to make (docs/adr/0012-connect-is-continued.md).
 void AnswerInherited(NotifyDevice& device, absl::Span<const uint8_t> request);
 
-// Returns when the device hangs up (0), or its errno when it cannot be polled any more.
-int RunNotifyLoop(NotifyDevice& device, CallFunction handle, absl::Span<LoopSource* const> sources);
+// Counts in `counters`. Returns when the device hangs up (0), or its errno when it cannot be polled any more.
+int RunNotifyLoop(NotifyDevice& device, CallFunction handle, absl::Span<LoopSource* const> sources,
+                  CallCounters& counters);
 
 }  // namespace forcebind
 

@@ -224,13 +224,14 @@ TEST_F(ReserveTest, WhatIsPublishedStaysAndMoreCanBeAlsoAfterTheSupervisorsResta
   const Pair before = AwaitPair(service.pid());
   supervisor.Stop(SIGKILL);
   ASSERT_EQ(supervisor.Start(), absl::OkStatus());
+  // The companion has another one in reserve when it has another connection.
+  const Deadline deadline;
+  while (AwaitPair(service.pid()).in_reserve == before.in_reserve) ASSERT_FALSE(deadline.Passed());
   service.Write("\n");
   ASSERT_TRUE(service.ReadUntil("listen u 5 -> 0\nholding\n")) << service.output() << service.ErrorText();
   EXPECT_EQ(from_client(82), 0);
   EXPECT_EQ(from_client(81), 0);
   EXPECT_EQ(from_client(80), 0);
-  const Deadline deadline;
-  while (AwaitPair(service.pid()).in_reserve == before.in_reserve) ASSERT_FALSE(deadline.Passed());
   for (int i = 0; i < 3; ++i) KillCompanion(service);
   EXPECT_EQ(from_client(80), 0);
   service.CloseInput();
@@ -264,6 +265,14 @@ void KillAt(pid_t pid, const Moment& moment) {
   ASSERT_TRUE(WIFSIGNALED(status));
 }
 
+// Stops the process for KillAt().
+void Trace(pid_t pid) {
+  int status = 0;
+  ASSERT_EQ(ptrace(PTRACE_SEIZE, pid, nullptr, PTRACE_O_TRACESYSGOOD), 0);
+  ASSERT_EQ(ptrace(PTRACE_INTERRUPT, pid, nullptr, nullptr), 0);
+  ASSERT_EQ(waitpid(pid, &status, __WALL), pid);
+}
+
 class ReserveReplacedTest : public ReserveTest, public testing::WithParamInterface<Moment> {};
 
 TEST_P(ReserveReplacedTest, OneGoesOnWheneverTheCompanionIsKilled) {
@@ -273,10 +282,7 @@ TEST_P(ReserveReplacedTest, OneGoesOnWheneverTheCompanionIsKilled) {
                             {kProbe, "hold", "s=socket inet stream", "bind s 0.0.0.0:8080", "listen s 5"}));
   ASSERT_TRUE(service.ReadUntil("holding\n")) << service.ErrorText();
   const Pair before = AwaitPair(service.pid());
-  int status = 0;
-  ASSERT_EQ(ptrace(PTRACE_SEIZE, before.companion, nullptr, PTRACE_O_TRACESYSGOOD), 0);
-  ASSERT_EQ(ptrace(PTRACE_INTERRUPT, before.companion, nullptr, nullptr), 0);
-  ASSERT_EQ(waitpid(before.companion, &status, __WALL), before.companion);
+  ASSERT_NO_FATAL_FAILURE(Trace(before.companion));
   supervisor.Stop(SIGKILL);
   ASSERT_EQ(supervisor.Start(), absl::OkStatus());
   ASSERT_NO_FATAL_FAILURE(KillAt(before.companion, GetParam()));
@@ -284,6 +290,34 @@ TEST_P(ReserveReplacedTest, OneGoesOnWheneverTheCompanionIsKilled) {
   service.CloseInput();
   EXPECT_THAT(service.ReadAll(), HasSubstr("bind s 0.0.0.0:8080 -> 0\nlisten s 5 -> 0\n"));
   EXPECT_EQ(service.Wait(), 0);
+}
+
+constexpr Moment kForked = {"AfterTheFork", SYS_clone3, PTRACE_SYSCALL_INFO_EXIT, false};
+
+// Where the one in reserve was killed, and the companion as soon as there is another.
+TEST_F(ReserveTest, OneThatHasNoPredecessorGoesOn) {
+  ChildProcess service(Join(PrivateRun(), {kProbe, "hold", "s=socket inet stream", "bind s 0.0.0.0:8080"}));
+  ASSERT_TRUE(service.ReadUntil("holding\n"));
+  const Pair before = AwaitPair(service.pid());
+  ASSERT_NO_FATAL_FAILURE(Trace(before.companion));
+  KillAndAwait(before.in_reserve);
+  ASSERT_NO_FATAL_FAILURE(KillAt(before.companion, kForked));
+  AwaitPair(service.pid());
+  service.CloseInput();
+  EXPECT_THAT(service.ReadAll(), HasSubstr("bind s 0.0.0.0:8080 -> 0\n"));
+}
+
+// Where the companion is killed, and its successor as soon as it has another one in reserve.
+TEST_F(ReserveTest, ASuccessorsSuccessorGoesOn) {
+  ChildProcess service(Join(PrivateRun(), {kProbe, "hold", "s=socket inet stream", "bind s 0.0.0.0:8080"}));
+  ASSERT_TRUE(service.ReadUntil("holding\n"));
+  const Pair before = AwaitPair(service.pid());
+  ASSERT_NO_FATAL_FAILURE(Trace(before.in_reserve));
+  KillAndAwait(before.companion);
+  ASSERT_NO_FATAL_FAILURE(KillAt(before.in_reserve, kForked));
+  AwaitPair(service.pid());
+  service.CloseInput();
+  EXPECT_THAT(service.ReadAll(), HasSubstr("bind s 0.0.0.0:8080 -> 0\n"));
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, ReserveReplacedTest,

@@ -69,11 +69,16 @@ class CountingSource : public LoopSource {
   std::function<void()> on_poll_ = [] {};
 };
 
+int RunLoop(NotifyDevice& device, CallFunction handle, absl::Span<LoopSource* const> sources) {
+  CallCounters counters;
+  return RunNotifyLoop(device, handle, sources, counters);
+}
+
 TEST(NotifyLoop, EndsWithTheLastTask) {
   PipeDevice device;
   CountingSource source;
   device.End();
-  EXPECT_EQ(RunNotifyLoop(device, [](const Notification&) { return CallOutcome{}; }, {&source}), 0);
+  EXPECT_EQ(RunLoop(device, [](const Notification&) { return CallOutcome{}; }, {&source}), 0);
   EXPECT_EQ(source.polls_, 1);  // its last word
 }
 
@@ -81,11 +86,11 @@ TEST(NotifyLoop, AnswersEveryCallWithItsErrno) {
   PipeDevice device;
   for (int i = 0; i < 3; ++i) device.Call();
   device.End();
-  EXPECT_EQ(RunNotifyLoop(device,
-                          [](const Notification& call) {
-                            return CallOutcome{.error = call.id == 2 ? EACCES : 0, .verdict = Verdict::kDenied};
-                          },
-                          {}),
+  EXPECT_EQ(RunLoop(device,
+                    [](const Notification& call) {
+                      return CallOutcome{.error = call.id == 2 ? EACCES : 0, .verdict = Verdict::kDenied};
+                    },
+                    {}),
             0);
   EXPECT_EQ(device.replies_, (std::vector<std::pair<uint64_t, int>>{{1, 0}, {2, EACCES}, {3, 0}}));
 }
@@ -96,7 +101,7 @@ TEST(NotifyLoop, AnswersNobodyWhoIsGoneOrHasHisAnswer) {
     PipeDevice device;
     device.Call();
     device.End();
-    EXPECT_EQ(RunNotifyLoop(device, [&](const Notification&) { return outcome; }, {}), 0);
+    EXPECT_EQ(RunLoop(device, [&](const Notification&) { return outcome; }, {}), 0);
     EXPECT_EQ(device.received_, 1u);
     EXPECT_TRUE(device.replies_.empty());
   }
@@ -108,7 +113,7 @@ TEST(NotifyLoop, ASourceThatIsDueIsServedWhileCallsComeIn) {
   source.timeout_ms_ = 0;
   for (int i = 0; i < 3; ++i) device.Call();
   device.End();
-  EXPECT_EQ(RunNotifyLoop(device, [](const Notification&) { return CallOutcome{}; }, {&source}), 0);
+  EXPECT_EQ(RunLoop(device, [](const Notification&) { return CallOutcome{}; }, {&source}), 0);
   EXPECT_EQ(source.polls_, 4);
 }
 
@@ -143,7 +148,7 @@ TEST(NotifyLoop, WhatWasSeenBeforeASourceWasServedIsNotBelievedAfterwards) {
     if (source.polls_ == 1) device.Receive(&other);
     device.End();
   };
-  EXPECT_EQ(RunNotifyLoop(device, [](const Notification&) { return CallOutcome{}; }, {&source}), 0);
+  EXPECT_EQ(RunLoop(device, [](const Notification&) { return CallOutcome{}; }, {&source}), 0);
   EXPECT_EQ(device.received_, 2u);
   EXPECT_EQ(device.replies_.size(), 1u);
 }
@@ -155,7 +160,7 @@ TEST(NotifyLoop, TargetsThatDieAreNormal) {
   device.End();
   device.receive_error_ = ENOENT;
   int handled = 0;
-  EXPECT_EQ(RunNotifyLoop(device, [&](const Notification&) { return ++handled, CallOutcome{}; }, {}), 0);
+  EXPECT_EQ(RunLoop(device, [&](const Notification&) { return ++handled, CallOutcome{}; }, {}), 0);
   EXPECT_EQ(handled, 0);
 }
 
@@ -172,7 +177,7 @@ TEST(NotifyLoop, EverySourceIsServed) {
     sources[1].fd_ = -1;
     device.End();
   };
-  EXPECT_EQ(RunNotifyLoop(device, [](const Notification&) { return CallOutcome{}; }, {&sources[0], &sources[1]}), 0);
+  EXPECT_EQ(RunLoop(device, [](const Notification&) { return CallOutcome{}; }, {&sources[0], &sources[1]}), 0);
   EXPECT_EQ(sources[0].polls_, 1);  // at the end alone
   EXPECT_EQ(sources[1].polls_, 2);
 }
@@ -185,7 +190,7 @@ TEST(NotifyLoop, TheSoonestTimeoutCounts) {
     soon.timeout_ms_ = -1;
     device.End();
   };
-  EXPECT_EQ(RunNotifyLoop(device, [](const Notification&) { return CallOutcome{}; }, {&never, &soon}), 0);
+  EXPECT_EQ(RunLoop(device, [](const Notification&) { return CallOutcome{}; }, {&never, &soon}), 0);
   EXPECT_EQ(soon.polls_, 2);
 }
 
