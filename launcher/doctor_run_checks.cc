@@ -177,8 +177,9 @@ DoctorCheck Ula(const DoctorFacts& facts) {
 
 DoctorCheck IoUring(const DoctorFacts& facts) {
   const bool there = facts.io_uring != ENOSYS && facts.io_uring != EPERM;
-  return Ok("io-uring", there ? "there, but denied to services, which do without"
-                              : absl::StrCat("not there for this user (", ErrnoName(facts.io_uring), ")"));
+  return Ok("io-uring", there
+                            ? "there; behind the wall cgroup services have rings that make no sockets and do not listen"
+                            : absl::StrCat("not there for this user (", ErrnoName(facts.io_uring), ")"));
 }
 
 }  // namespace

@@ -58,24 +58,24 @@ void WarnOfMissingWall(const ServicePolicy& policy, const std::string& why, int 
                          why, "): require-wall = \"cgroup\" keeps a service from starting like this"));
 }
 
-// Puts the service behind the `cgroup` wall, if it is to be had. FAILED_PRECONDITION: it is not, and the service wants
-// it.
-absl::Status RaiseCgroupWall(const Plan& plan, int service, ServiceLog& log) {
+// Puts the service behind the `cgroup` wall, if it is to be had: says whether. FAILED_PRECONDITION: it is not, and the
+// service wants it.
+absl::StatusOr<bool> RaiseCgroupWall(const Plan& plan, int service, ServiceLog& log) {
   const ServicePolicy& policy = plan.setup.policy;
   SupervisorLink* link = plan.setup.link.get();
   std::string why = "it takes the supervisor";
   if (!policy.walls.Allows(Wall::kCgroup)) {
     WarnOfMissingWall(policy, "it is not chosen", service, log);
-    return absl::OkStatus();
+    return false;
   }
-  if (link != nullptr && link->Enclose(WallRulesOf(policy), service, &why) == 0) return absl::OkStatus();
+  if (link != nullptr && link->Enclose(WallRulesOf(policy), service, &why) == 0) return true;
   if (policy.walls.Insists(Wall::kCgroup)) {
     return absl::FailedPreconditionError(
         absl::StrCat("\"", policy.name, "\" wants the wall \"cgroup\", which is not to be had: ", why));
   }
   if (link != nullptr) log.Write(LogLevel::kInfo, 0, absl::StrCat("without the wall \"cgroup\": ", why));
   WarnOfMissingWall(policy, why, service, log);
-  return absl::OkStatus();
+  return false;
 }
 
 // The companion's whole life. `service`: a pidfd of the launcher, which is to be the service. `family`: in parent mode.
@@ -99,18 +99,20 @@ int Accompany(const Plan& plan, HandOver& hand_over, int service, ServiceFamily*
   if (link != nullptr) sources.push_back(link);
   if (family != nullptr) sources.push_back(family);
   if (link != nullptr) link->TakeOver();
-  CallHandler handler(setup.policy, **device, publisher, log, plan.netns_cookie, link != nullptr, memory->pins);
-  absl::Status raised = RaiseCgroupWall(plan, service, log);
-  if (!raised.ok()) {
+  const absl::StatusOr<bool> enclosed = RaiseCgroupWall(plan, service, log);
+  if (!enclosed.ok()) {
     // The service ends by itself, and says why.
-    hand_over.Refuse(std::string(raised.message()));
+    hand_over.Refuse(std::string(enclosed.status().message()));
     return 0;
   }
+  CallHandler handler(setup.policy, **device, publisher, log, plan.netns_cookie, link != nullptr, *enclosed,
+                      memory->pins);
+  CallCounters counters;
   const pid_t first_process = ProcessOfPidfd(service);
   const auto take_over = [&] {
     AnswerInherited(**device, memory->notification);
     handler.Inherit();
-    if (link != nullptr) link->Succeed();
+    if (link != nullptr) link->Succeed(counters);
     log.Write(LogLevel::kWarning, first_process, "the companion was killed; the one in reserve goes on");
   };
   Reserve reserve((*device)->fd(), *memory,
@@ -124,8 +126,8 @@ int Accompany(const Plan& plan, HandOver& hand_over, int service, ServiceFamily*
   }
   hand_over.Confirm();
   const int result = RunNotifyLoop(
-      **device, [&](const Notification& call) { return handler.Handle(call); }, sources);
-  memory->finished = true;
+      **device, [&](const Notification& call) { return handler.Handle(call); }, sources, counters);
+  memory->finished = result == 0;
   return result;
 }
 

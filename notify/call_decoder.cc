@@ -28,8 +28,10 @@ struct NumberedCall {
   int number;
   CallKind kind;
 };
-constexpr NumberedCall kNative[] = {
-    {__NR_bind, CallKind::kBind}, {__NR_listen, CallKind::kListen}, {__NR_connect, CallKind::kConnect}};
+constexpr NumberedCall kNative[] = {{__NR_bind, CallKind::kBind},
+                                    {__NR_listen, CallKind::kListen},
+                                    {__NR_connect, CallKind::kConnect},
+                                    {__NR_io_uring_setup, CallKind::kRing}};
 constexpr NumberedCall kI386[] = {
     {359, CallKind::kSocket},  {360, CallKind::kSocketPair}, {361, CallKind::kBind},
     {362, CallKind::kConnect}, {363, CallKind::kListen},
@@ -50,6 +52,7 @@ std::optional<CallKind> KindOf(int number, absl::Span<const NumberedCall> calls)
 size_t ArgumentCount(CallKind kind) {
   switch (kind) {
     case CallKind::kListen:
+    case CallKind::kRing:
       return 2;
     case CallKind::kBind:
     case CallKind::kConnect:
@@ -80,6 +83,10 @@ void Fill(CallKind kind, const uint64_t* args, Call* call) {
       call->type = static_cast<int>(args[1]);
       call->protocol = static_cast<int>(args[2]);
       if (kind == CallKind::kSocketPair) call->address = args[3];
+      return;
+    case CallKind::kRing:
+      call->entries = static_cast<uint32_t>(args[0]);
+      call->address = args[1];
   }
 }
 

@@ -21,13 +21,14 @@ struct Call {
   int address_length = 0;                  // bind, connect: as the service said, unchecked
   int backlog = 0;                         // listen
   int family = 0, type = 0, protocol = 0;  // socket, socketpair; for the latter `address` is where the two numbers go
+  uint32_t entries = 0;                    // io_uring_setup, whose parameters lie at `address`
 };
 
 // Reads `size` bytes of the target at `address`; an errno value.
 using MemoryReader = absl::FunctionRef<int(uint64_t address, void* buffer, size_t size)>;
 
-// Decodes bind, listen and connect, i386's socket and socketpair, and i386's socketcall of these. 0; ENOSYS for any
-// other call or architecture; the reader's error (socketcall's arguments lie in memory).
+// Decodes bind, listen, connect and io_uring_setup, i386's socket and socketpair, and i386's socketcall of these. 0;
+// ENOSYS for any other call or architecture; the reader's error (socketcall's arguments lie in memory).
 int DecodeCall(const Notification& notification, MemoryReader read, Call* call);
 
 }  // namespace forcebind

@@ -39,6 +39,8 @@ CallHandler::Outcome CallHandler::Handle(const Notification& notification) {
     case CallKind::kSocket:
     case CallKind::kSocketPair:
       return MakeSocket(subject);
+    case CallKind::kRing:
+      return MakeRing(subject);
     case CallKind::kConnect:
       return Connect(subject);
   }
@@ -54,10 +56,21 @@ int CallHandler::Gather(const Notification& notification, Subject* subject) {
     return ReadTargetMemory(notification.tid, address, buffer, size);
   };
   if (const int error = DecodeCall(notification, read, &subject->call)) return error;
-  if (subject->call.kind == CallKind::kSocket || subject->call.kind == CallKind::kSocketPair) return 0;
-  if (subject->call.kind == CallKind::kConnect) return GatherConnect(read, subject);
+  switch (subject->call.kind) {
+    case CallKind::kSocket:
+    case CallKind::kSocketPair:
+      return 0;
+    case CallKind::kRing:
+      if (!enclosed_) return ENOSYS;
+      return read(subject->call.address, &subject->ring, sizeof(subject->ring));
+    case CallKind::kConnect:
+      return GatherConnect(read, subject);
+    case CallKind::kListen:
+      return GatherSocket(subject);
+    case CallKind::kBind:
+      break;
+  }
   if (const int error = GatherSocket(subject)) return error;
-  if (subject->call.kind == CallKind::kListen) return 0;
   const int length = subject->call.address_length;
   if (length < 0 || static_cast<size_t>(length) > sizeof(sockaddr_storage)) return EINVAL;
   subject->address.size = static_cast<socklen_t>(length);
@@ -84,7 +97,7 @@ int CallHandler::CallAsTask(const Subject& subject, const TaskIdentity& identity
 
 CallHandler::Outcome CallHandler::Refuse(const Subject& subject, int error, const std::string& reason) {
   if (!reason.empty() && log_.Wants(LogLevel::kWarning)) {
-    const char* const kNames[] = {"bind", "listen", "socket", "socketpair", "connect"};
+    const char* const kNames[] = {"bind", "listen", "socket", "socketpair", "connect", "io_uring_setup"};
     log_.Write(LogLevel::kWarning, subject.tid,
                absl::StrCat(kNames[static_cast<int>(subject.call.kind)], ": ", ErrnoName(error), ": ", reason));
   }

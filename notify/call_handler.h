@@ -19,6 +19,7 @@
 //          looked at, is left to the kernel (connect is no wall, docs/adr/0012-connect-is-continued.md). The rest is
 //          started here without waiting, and waited for by the kernel (notify/connect_call).
 //   socket, socketpair (i386 only, notify/traced_syscalls.h): made here, as the task itself, and put into its table.
+//   io_uring_setup  Behind the `cgroup` wall: likewise, and limited for good to what no wall stops (notify/ring_call).
 //
 // TRUST    Everything read from the target is hostile, and so is what other threads do to the socket meanwhile.
 // LIMITS   One call at a time; 128 bytes of the target's memory; a supervisor that does not answer costs its time
@@ -43,6 +44,7 @@
 #include "notify/pinned_sockets.h"
 #include "notify/publisher.h"
 #include "notify/service_log.h"
+#include "sys/io_uring.h"
 #include "sys/seccomp_notify.h"
 #include "sys/sockaddr.h"
 #include "sys/target.h"
@@ -54,15 +56,16 @@ class CallHandler {
   using Outcome = CallOutcome;
 
   // All borrowed, for the life of the handler. `netns_cookie`: of the namespace that the private addresses are in.
-  // `deny_mptcp`: as for the filter.
+  // `deny_mptcp`: as for the filter. `enclosed`: the service is behind the `cgroup` wall.
   CallHandler(const ServicePolicy& policy, NotifyDevice& device, Publisher& publisher, ServiceLog& log,
-              uint64_t netns_cookie, bool deny_mptcp, PinLog& pins)
+              uint64_t netns_cookie, bool deny_mptcp, bool enclosed, PinLog& pins)
       : policy_(policy),
         device_(device),
         publisher_(publisher),
         log_(log),
         netns_cookie_(netns_cookie),
         deny_mptcp_(deny_mptcp),
+        enclosed_(enclosed),
         pinned_(&pins) {}
 
   Outcome Handle(const Notification& notification);
@@ -78,8 +81,9 @@ class CallHandler {
     Call call;
     UniqueFd socket;
     int domain = 0;
-    uint64_t cookie = 0;  // AF_INET, AF_INET6
-    SockAddr address;     // bind, connect: our copy
+    uint64_t cookie = 0;        // AF_INET, AF_INET6
+    SockAddr address;           // bind, connect: our copy
+    io_uring_params ring = {};  // io_uring_setup: our copy
     // connect: the destination, if it may be the service's own loopback. Only then is there a socket.
     std::optional<Endpoint> loopback;
   };
@@ -111,6 +115,7 @@ class CallHandler {
   Outcome BindNetlink(const Subject& subject);
   Outcome BindAsTask(const Subject& subject);
   Outcome MakeSocket(const Subject& subject);
+  Outcome MakeRing(const Subject& subject);
   int CheckKind(const Call& call) const;
   bool MayHaveFamily(int family) const;
   Outcome RefuseFamily(const Subject& subject);
@@ -143,7 +148,7 @@ class CallHandler {
   Publisher& publisher_;
   ServiceLog& log_;
   const uint64_t netns_cookie_;
-  const bool deny_mptcp_;
+  const bool deny_mptcp_, enclosed_;
   DescriptorSource descriptors_;
   PinnedSockets pinned_;
   // Emptied when it is full.

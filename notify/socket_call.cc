@@ -70,11 +70,13 @@ int MakeAs(absl::FunctionRef<int(absl::FunctionRef<int()>)> as_task, const Call&
 int GivePair(NotifyDevice& device, uint64_t id, pid_t tid, const Call& call, const Pair& made) {
   const bool close_on_exec = (call.type & SOCK_CLOEXEC) != 0;
   int32_t numbers[2] = {-1, -1};
-  if (!device.IsAlive(id)) return ESRCH;
-  if (const int error = WriteTargetMemory(tid, call.address, numbers, sizeof(numbers))) return error;
+  const auto write = [&] {
+    return WriteTargetMemory(tid, call.address, numbers, sizeof(numbers), [&] { return device.IsAlive(id); });
+  };
+  if (const int error = write()) return error;
   if (const int error = device.AddFd(id, made.first.get(), close_on_exec, &numbers[0])) return error;
   if (const int error = device.AddFd(id, made.second.get(), close_on_exec, &numbers[1])) return error;
-  return WriteTargetMemory(tid, call.address, numbers, sizeof(numbers));
+  return write();
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 
 namespace forcebind {
 
-enum class CallKind { kBind, kListen, kSocket, kSocketPair, kConnect };
+enum class CallKind { kBind, kListen, kSocket, kSocketPair, kConnect, kRing };
 
 enum class Treatment {
   kNotify,  // stopped, and done on the service's behalf
@@ -61,8 +61,8 @@ inline constexpr TracedSyscall kTracedSyscalls[] = {
     {"socket", Condition::kNoSuchKind, Treatment::kFail, EINVAL, "as the kernel says, should it ever have as many"},
     {"socket", Condition::kFromI386, Treatment::kNotify, 0, "as above, for arguments that a filter cannot see"},
     {"socketpair", Condition::kFromI386, Treatment::kNotify, 0, "as above, for arguments that a filter cannot see"},
-    {"io_uring_setup", Condition::kAlways, Treatment::kFail, ENOSYS,
-     "its bind and listen operations never meet a filter; programs fall back to system calls"},
+    {"io_uring_setup", Condition::kAlways, Treatment::kNotify, 0,
+     "its operations never meet a filter: ENOSYS, or behind the `cgroup` wall a ring that cannot do what is stopped"},
     {"seccomp", Condition::kNewListener, Treatment::kFail, EBUSY,
      "a second notifier would answer in this one's place; the kernel says the same while this one lives"},
 };

@@ -5,6 +5,7 @@
 #define FORCEBIND_SYS_NEWER_KERNEL_H_
 
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
@@ -23,8 +24,14 @@
 #ifndef LANDLOCK_ACCESS_NET_BIND_TCP  // Linux 6.7, ABI 4
 #define LANDLOCK_ACCESS_NET_BIND_TCP (1ULL << 0)
 #endif
+#ifndef IORING_SETUP_NO_SQARRAY  // Linux 6.6
+#define IORING_SETUP_NO_SQARRAY (1U << 16)
+#endif
 
 namespace forcebind {
+
+// Operations of io_uring, which are enumerators: bind and listen of Linux 6.11, pipe of 6.16.
+inline constexpr uint8_t kIoringOpBind = 56, kIoringOpListen = 57, kIoringOpPipe = 62;
 
 // struct landlock_ruleset_attr as of ABI 4.
 struct LandlockRulesetWithNet {

@@ -17,6 +17,15 @@
 namespace forcebind {
 namespace {
 
+// The kernel waits for a lock that signals interrupt (kernel/seccomp.c); nothing has been done then.
+int Control(int notify_fd, unsigned long request, void* argument) {
+  int result;
+  do {
+    result = ioctl(notify_fd, request, argument);
+  } while (result < 0 && errno == EINTR);
+  return result;
+}
+
 int Seccomp(unsigned operation, unsigned flags, void* argument) {
   return static_cast<int>(syscall(SYS_seccomp, operation, flags, argument));
 }
@@ -65,12 +74,12 @@ int SeccompNotify::Receive(Notification* notification) {
   return 0;
 }
 
-bool SeccompNotify::IsAlive(uint64_t id) { return ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0; }
+bool SeccompNotify::IsAlive(uint64_t id) { return Control(fd_.get(), SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0; }
 
 int SeccompNotify::Send(const seccomp_notif_resp& response) {
   memset(response_.data(), 0, response_.size());
   memcpy(response_.data(), &response, sizeof(response));
-  return ioctl(fd_.get(), SECCOMP_IOCTL_NOTIF_SEND, response_.data()) == 0 ? 0 : errno;
+  return Control(fd_.get(), SECCOMP_IOCTL_NOTIF_SEND, response_.data()) == 0 ? 0 : errno;
 }
 
 int SeccompNotify::Reply(uint64_t id, int error) { return Send({.id = id, .val = 0, .error = -error, .flags = 0}); }

@@ -5,12 +5,14 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/fsuid.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -81,6 +83,31 @@ int TakeCredentials(const TaskIdentity& identity) {
   return SetEffectiveCapabilities(identity.effective_caps);
 }
 
+// For good, in a child, before the child does anything as the task.
+int TakeIdentity(pid_t parent, const TaskIdentity& identity) {
+  const int error = TakeCredentials(identity);
+  umask(identity.umask);
+  // Other credentials take both back. Nothing is done for who is gone, and nothing of his is held; and the task may not
+  // trace who holds this process's descriptors.
+  if (prctl(PR_SET_DUMPABLE, 0) != 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) return EIO;
+  return error;
+}
+
+// Runs `body` in a child, whose exit status is its errno. `flags`: of clone(2).
+int InChild(uint64_t flags, absl::FunctionRef<int()> body) {
+  clone_args arguments = {};
+  arguments.flags = flags;
+  arguments.exit_signal = SIGCHLD;
+  const long child = syscall(SYS_clone3, &arguments, sizeof(arguments));
+  if (child < 0) return errno;
+  if (child == 0) _exit(body());
+  int status;
+  while (waitpid(static_cast<pid_t>(child), &status, 0) < 0) {
+    if (errno != EINTR) return errno;
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+}
+
 // Effective user, group and groups of this process. Real and saved ids stay, and with them the way back.
 int SetEffectiveIds(uid_t uid, gid_t gid, const std::vector<gid_t>& groups, bool user_first) {
   constexpr uid_t kKeep = static_cast<uid_t>(-1);
@@ -124,21 +151,18 @@ int CallAs(pid_t tid, const TaskIdentity& identity, absl::FunctionRef<bool()> is
   Directories directories;
   if (const int error = OpenDirectories(tid, &directories)) return error == ENOENT ? ESRCH : error;
   if (!is_alive()) return ESRCH;
-  const pid_t self = getpid(), child = fork();
-  if (child < 0) return errno;
-  if (child == 0) {
+  return InChild(0, [&, self = getpid()] {
     int error = EnterDirectories(directories);
-    if (error == 0) error = TakeCredentials(identity);
-    umask(identity.umask);
-    // Nothing is done for who is gone, and nothing of his is held. Other credentials would take it back.
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != self) _exit(EIO);
-    _exit(error != 0 ? error : call());
-  }
-  int status;
-  while (waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) return errno;
-  }
-  return WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+    if (error == 0) error = TakeIdentity(self, identity);
+    return error != 0 ? error : call();
+  });
+}
+
+int CallAsUser(const TaskIdentity& identity, absl::FunctionRef<int()> call) {
+  return InChild(CLONE_FILES, [&, self = getpid()] {
+    const int error = TakeIdentity(self, identity);
+    return error != 0 ? error : call();
+  });
 }
 
 }  // namespace forcebind

@@ -22,6 +22,10 @@ namespace forcebind {
 // REQUIRES: this process has one thread. `call` is async-signal-safe.
 int CallAs(pid_t tid, const TaskIdentity& identity, absl::FunctionRef<bool()> is_alive, absl::FunctionRef<int()> call);
 
+// The same without the task's directories, and the child has this process's own table of descriptors: what `call` opens
+// is this process's as well.
+int CallAsUser(const TaskIdentity& identity, absl::FunctionRef<int()> call);
+
 // Runs `call` in this process with the task's effective user and group and its groups, and takes its own back. For
 // listen() in AF_UNIX, which shows clients who called it (SO_PEERCRED): the user and groups are then the service's, the
 // process id is this process's, which lives as long as the service. Returns `call`'s errno, or EPERM. REQUIRES: this

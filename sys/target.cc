@@ -86,12 +86,13 @@ int ReadTargetMemory(pid_t tid, uint64_t address, void* buffer, size_t size) {
   return static_cast<size_t>(count) == size ? 0 : EFAULT;
 }
 
-int WriteTargetMemory(pid_t tid, uint64_t address, const void* buffer, size_t size) {
-  iovec local = {.iov_base = const_cast<void*>(buffer), .iov_len = size};
-  iovec remote = {.iov_base = reinterpret_cast<void*>(address), .iov_len = size};
-  const ssize_t count = process_vm_writev(tid, &local, 1, &remote, 1, 0);
-  if (count < 0) return errno;
-  return static_cast<size_t>(count) == size ? 0 : EFAULT;
+int WriteTargetMemory(pid_t tid, uint64_t address, const void* buffer, size_t size,
+                      absl::FunctionRef<bool()> is_alive) {
+  const UniqueFd memory(open(absl::StrCat("/proc/", tid, "/mem").c_str(), O_WRONLY | O_CLOEXEC));
+  if (!memory.valid()) return errno == ENOENT ? ESRCH : errno;
+  if (!is_alive()) return ESRCH;
+  const ssize_t count = pwrite(memory.get(), buffer, size, static_cast<off_t>(address));
+  return count >= 0 && static_cast<size_t>(count) == size ? 0 : EFAULT;
 }
 
 bool ParseTaskStatus(const std::string& status, TaskIdentity* identity) {

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -12,9 +13,11 @@
 
 #include "absl/strings/numbers.h"
 #include "build_paths.h"
+#include "sys/io_uring.h"
 #include "sys/small_file.h"
 #include "tests/netns/supervisor_fixture.h"
 #include "tests/support/child_process.h"
+#include "tests/support/ring.h"
 
 namespace forcebind {
 namespace {
@@ -36,6 +39,16 @@ void AwaitEmpty(const std::string& cgroup) {
     pollfd changed = {.fd = events.get(), .events = POLLPRI, .revents = 0};
     ASSERT_GT(poll(&changed, 1, kChildTimeoutMs), 0);
   }
+}
+
+// Whether a ring of this kernel's binds: Linux 6.11. What it lacks it says before it looks at the descriptor.
+bool HasRingBind() {
+  io_uring_params parameters = {};
+  UniqueFd fd;
+  Ring ring;
+  const io_uring_sqe bind = {.opcode = kRingBind, .fd = -1};
+  if (MakeLimitedRing(1, true, &parameters, &fd) != 0 || MapRing(&ring, fd.get(), &parameters) != 0) abort();
+  return RunOnRing(&ring, &bind) == -EBADF;
 }
 
 class WallRunTest : public SupervisorTest {
@@ -118,6 +131,75 @@ TEST_F(WallRunTest, WhereTheSupervisorCannotARequiredWallIsNoStartAndAnyOtherIs)
   }
   AwaitEmpty(limit);
   std::filesystem::remove(limit);
+}
+
+// ---- rings of io_uring
+
+TEST_F(WallRunTest, ARingDoesWhatIsNotStopped) {
+  ChildProcess service(
+      Probe({}, {"r=io_uring", "ring-nop", "ring-socket", "s=socket inet stream", "ring-bind s 0.0.0.0:8080",
+                 "ring-listen s", "ring-command s", "getsockname s", "bind s 0.0.0.0:8080", "listen s 5",
+                 "c=socket inet stream", "ring-connect c 127.0.0.1:8080", "getpeername c"}));
+  const std::string denied = HasRingBind() ? "-1 EACCES" : "-1 EINVAL";
+  const std::string& text = service.ReadAll();
+  EXPECT_THAT(text, HasSubstr("ring-nop -> 0\n"));
+  EXPECT_THAT(text, HasSubstr("ring-socket -> -1 EACCES\n"));
+  EXPECT_THAT(text, HasSubstr("ring-bind s 0.0.0.0:8080 -> " + denied));
+  EXPECT_THAT(text, HasSubstr("ring-listen s -> " + denied));
+  EXPECT_THAT(text, HasSubstr("ring-command s -> -1 EACCES\n"));
+  EXPECT_THAT(text, HasSubstr("getsockname s -> 0.0.0.0:0"));
+  EXPECT_THAT(text, HasSubstr("listen s 5 -> 0\n"));
+  EXPECT_THAT(text, HasSubstr("ring-connect c 127.0.0.1:8080 -> 0\n"));
+  EXPECT_THAT(text, HasSubstr("getpeername c -> 127.84.3.1:8080"));
+  EXPECT_EQ(service.Wait(), 0);
+}
+
+TEST_F(WallRunTest, WhereTheKernelForcesBindsItForcesTheRingsToo) {
+  ChildProcess service(
+      Probe({"--wall", "cgroup"}, {"r=io_uring", "s=socket inet stream", "ring-bind s 0.0.0.0:8080", "getsockname s",
+                                   "ring-listen s", "listen s 5", "u=socket inet6 dgram", "ring-bind u [::]:53",
+                                   "getsockname u", "v=socket inet stream", "ring-bind v 192.0.2.77:8081"}));
+  const std::string& text = service.ReadAll();
+  if (HasRingBind()) {
+    EXPECT_THAT(text, HasSubstr("ring-bind s 0.0.0.0:8080 -> 0\n"));
+    EXPECT_THAT(text, HasSubstr("getsockname s -> 127.84.3.1:8080"));
+    EXPECT_THAT(text, HasSubstr("ring-listen s -> -1 EACCES\n"));
+    EXPECT_THAT(text, HasSubstr("getsockname u -> [::ffff:127.84.3.1]:53"));
+    EXPECT_THAT(text, HasSubstr("ring-bind v 192.0.2.77:8081 -> -1 EADDRNOTAVAIL\n"));
+  } else {
+    EXPECT_THAT(text, HasSubstr("ring-bind s 0.0.0.0:8080 -> -1 EINVAL\n"));
+  }
+  EXPECT_THAT(text, HasSubstr("listen s 5 -> 0\n"));
+  EXPECT_EQ(service.Wait(), 0);
+}
+
+TEST_F(WallRunTest, ARingIsItsUsers) {
+  for (const char* flags : {"0", "0x3000"}) {  // IORING_SETUP_SINGLE_ISSUER, _DEFER_TASKRUN
+    ChildProcess service(
+        Run({}, {"/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", kProbeProgram,
+                 absl::StrCat("r=io_uring ", flags), "ring-nop", "ring-socket", "ring-buffer 0x4000000",
+                 "ring-buffer 4096", "s=socket inet stream", "bind s 0.0.0.0:8080", "listen s 5"}),
+        ChildInput::kPipe, [] {
+          const rlimit one_mb = {1 << 20, 1 << 20};
+          setrlimit(RLIMIT_MEMLOCK, &one_mb);
+        });
+    // Root's ring would have no limit.
+    EXPECT_THAT(service.ReadAll(), HasSubstr("ring-nop -> 0\nring-socket -> -1 EACCES\nring-buffer 0x4000000 -> -1 "
+                                             "ENOMEM\nring-buffer 4096 -> 0\n"))
+        << service.ErrorText();
+    EXPECT_THAT(service.output(), HasSubstr("listen s 5 -> 0\n"));
+    EXPECT_EQ(service.Wait(), 0) << service.ErrorText();
+  }
+}
+
+TEST_F(WallRunTest, RingsThatCannotBeLimitedAreNotMade) {
+  ChildProcess flags(Probe({}, {"io_uring 0x2", "io_uring 0x20", "io_uring 0x80000000"}));  // SQPOLL, ATTACH_WQ
+  EXPECT_THAT(flags.ReadAll(), HasSubstr("io_uring 0x2 -> -1 EINVAL\nio_uring 0x20 -> -1 EINVAL\n"));
+  EXPECT_THAT(flags.output(), HasSubstr("io_uring 0x80000000 -> -1 EINVAL\n"));
+  ChildProcess without(Probe({"--wall", "notify"}, {"io_uring"}));
+  EXPECT_THAT(without.ReadAll(), HasSubstr("io_uring -> -1 ENOSYS\n"));
+  ChildProcess other_abi(Run({}, {std::string(kProbeProgram) + "_32", "io_uring"}));
+  EXPECT_THAT(other_abi.ReadAll(), HasSubstr("io_uring -> -1 ENOSYS\n"));
 }
 
 // ---- the cgroup wall alone

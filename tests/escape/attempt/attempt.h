@@ -88,7 +88,7 @@ Attempt OwnFilesThread, LeaderGone, ExecInThread, CloneSharingFiles;            
 Attempt SocketOfOtherNamespace, UpperBits, PacketUpperBits, LeaveCgroup;                       // tasks.c
 Attempt OwnNotifier, OwnNotifierInt80, OwnNotifierAfterKill, TracedNumber;                     // filters.c
 Attempt KillCompanion, StopCompanion, StarveCompanion, TraceVictim, TakeFromVictim;            // victims.c
-Attempt UringPlace, UringInherited, UringTaken, UringInt80;                                    // uring.c
+Attempt UringPlace, UringInherited, UringTaken, UringInt80, UringOnOwn;                        // uring.c
 Attempt ListenOnGiven, ListenOnInherited, BindGiven, BindInherited, PassInside, TakeListener;  // bystander.c
 Attempt VsockPlace, SctpAddresses, MptcpEndpoint;                                              // protocols.c
 Attempt RaceAddress, RaceDescriptor, RaceDisconnect, RaceDisconnectUla, RaceV6only, RaceSocketcall, RaceMptcpDisconnect,

@@ -39,6 +39,7 @@ static const struct {
     {"uring-inherited", UringInherited},
     {"uring-taken", UringTaken},
     {"uring-int80", UringInt80},
+    {"uring-on-own", UringOnOwn},
     {"listen-on-given", ListenOnGiven},
     {"listen-on-inherited", ListenOnInherited},
     {"bind-given", BindGiven},

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// uring: just enough of io_uring(7) to make a socket and have it listen.
+// uring: making a socket by io_uring(7), and having it listen.
 #ifndef FORCEBIND_TESTS_ESCAPE_URING_H_
 #define FORCEBIND_TESTS_ESCAPE_URING_H_
 
-#include <linux/io_uring.h>
 #include <stdint.h>
+
+#include "../../support/ring.h"
 
 // Where a ring lies, for another process that has it.
 struct RingPlan {
@@ -12,17 +13,8 @@ struct RingPlan {
   uint64_t address;  // of a sockaddr_in 0.0.0.0:kPort in the memory of the ring's maker
 };
 
-struct Ring {
-  int fd;
-  struct io_uring_params parameters;
-  char* queues;
-  struct io_uring_sqe* entries;
-};
-
 // -1 if there is none to be had. `int80`: by the i386 call.
 int MakeRing(struct Ring* ring, unsigned flags, int int80);
-// One that somebody else has made.
-int MapRing(struct Ring* ring, int fd, const struct io_uring_params* parameters);
 // `slot` < 0: the listener gets a descriptor of the process that runs the operations; else that place in the ring's own
 // table. `address`: of a sockaddr_in, in the memory of that process, or 0: it listens without bind.
 void PlaceByRing(struct Ring* ring, int slot, int type, uint64_t address);

@@ -113,7 +113,8 @@ static void RunCall(char* text) {
   }
   line.via = TakeVia(line.words[0]);
   errno = 0;
-  if (!SocketCall(&line, &answer) && !IdentityCall(&line, &answer) && !ProcessCall(&line, &answer)) {
+  if (!SocketCall(&line, &answer) && !IdentityCall(&line, &answer) && !ProcessCall(&line, &answer) &&
+      !RingCall(&line, &answer)) {
     fprintf(stderr, "probe: there is no call \"%s\"\n", line.words[0]);
     exit(99);
   }

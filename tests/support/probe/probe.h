@@ -49,10 +49,11 @@ struct ProbeAddress ParseAddress(const char* text, const char* length);
 void PrintAddress(const void* data, socklen_t length, char* text, size_t size);
 void* LowMemory(size_t size);
 
-// sockets.c, identity.c, process.c: each knows some calls; 0 = not this one.
+// sockets.c, identity.c, process.c, rings.c: each knows some calls; 0 = not this one.
 int SocketCall(const struct Line* line, struct Answer* answer);
 int IdentityCall(const struct Line* line, struct Answer* answer);
 int ProcessCall(const struct Line* line, struct Answer* answer);
+int RingCall(const struct Line* line, struct Answer* answer);
 
 // probe.c
 int Number(const char* word);                          // a name's value, or a number

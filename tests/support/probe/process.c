@@ -25,10 +25,6 @@
 
 #include "probe.h"
 
-#ifndef SYS_io_uring_setup
-#define SYS_io_uring_setup 425
-#endif
-
 static void* RunInThread(void* calls) {
   RunCalls(calls);
   return (void*)syscall(SYS_gettid);
@@ -236,7 +232,7 @@ static void Interrupt(const struct Line* line, struct Answer* answer) {
   answer->error = waiting.error;
 }
 
-// ---- filters and io_uring
+// ---- filters
 
 static void Filter(const struct Line* line, struct Answer* answer) {
   struct sock_filter allow_all = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
@@ -244,12 +240,6 @@ static void Filter(const struct Line* line, struct Answer* answer) {
   const unsigned flags = strcmp(Word(line, 1), "listener") == 0 ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
   prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
   SetResult(answer, syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program));
-}
-
-static void IoUring(struct Answer* answer) {
-  long parameters[32] = {0};
-  const long fd = syscall(SYS_io_uring_setup, 1, parameters);
-  SetResult(answer, fd);
 }
 
 // sysctl NAME VALUE, of this network namespace
@@ -340,7 +330,6 @@ int ProcessCall(const struct Line* line, struct Answer* answer) {
   if (strcmp(call, "storm") == 0) return Storm(line, answer), known;
   if (strcmp(call, "interrupt") == 0) return Interrupt(line, answer), known;
   if (strcmp(call, "filter") == 0) return Filter(line, answer), known;
-  if (strcmp(call, "io_uring") == 0) return IoUring(answer), known;
   if (strcmp(call, "sysctl") == 0) return Sysctl(line, answer), known;
   if (strcmp(call, "descriptors") == 0) return Descriptors(answer), known;
   if (strcmp(call, "children") == 0) return Children(answer), known;

@@ -243,9 +243,12 @@ TEST(Filter, OnlyTheSocketsOfTheListAreMade) {
   EXPECT_EQ(filter(kX64, kX64.socket, AF_NETLINK, SOCK_DGRAM, 15), SECCOMP_RET_ALLOW);
 }
 
-TEST(Filter, IoUringIsNotThere) {
-  const Filter filter;
-  for (const Abi& abi : {kX64, kI386}) EXPECT_EQ(filter(abi, abi.io_uring_setup, 8), Fails(ENOSYS)) << abi.name;
+TEST(Filter, RingsAreMadeByTheCompanion) {
+  const Filter filter, kernel_binds(kUsual, false, false, true);
+  for (const Abi& abi : {kX64, kI386}) {
+    EXPECT_EQ(filter(abi, abi.io_uring_setup, 8), SECCOMP_RET_USER_NOTIF) << abi.name;
+    EXPECT_EQ(kernel_binds(abi, abi.io_uring_setup, 8), SECCOMP_RET_USER_NOTIF) << abi.name;
+  }
 }
 
 TEST(Filter, NewListenersAreBusyAndOtherFiltersAreFine) {

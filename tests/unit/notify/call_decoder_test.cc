@@ -67,6 +67,22 @@ TEST(DecodeCall, NativeConnect) {
   EXPECT_EQ(call.address_length, 28);
 }
 
+TEST(DecodeCall, NativeRing) {
+  Call call;
+  ASSERT_EQ(
+      DecodeCall({.arch = AUDIT_ARCH_X86_64, .number = SYS_io_uring_setup, .args = {8, 0x7fff1234}}, NoMemory, &call),
+      0);
+  EXPECT_EQ(call.kind, CallKind::kRing);
+  EXPECT_EQ(call.entries, 8u);
+  EXPECT_EQ(call.address, 0x7fff1234u);
+}
+
+// Its requests would be read in the other layout.
+TEST(DecodeCall, I386HasNoRings) {
+  Call call;
+  EXPECT_EQ(DecodeCall({.arch = AUDIT_ARCH_I386, .number = 425, .args = {8, 0x1234}}, NoMemory, &call), ENOSYS);
+}
+
 // The kernel takes these as int: what stands in the upper half of the register counts for nothing.
 TEST(DecodeCall, IntegersAreTheLowerHalfOfTheirRegisters) {
   Call call;

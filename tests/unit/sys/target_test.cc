@@ -91,9 +91,9 @@ class Pages {
  public:
   Pages() : size_(static_cast<size_t>(sysconf(_SC_PAGESIZE))) {
     start_ = static_cast<char*>(mmap(nullptr, 2 * size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    if (start_ == MAP_FAILED || mprotect(start_ + size_, size_, PROT_NONE) != 0) abort();
+    if (start_ == MAP_FAILED || munmap(start_ + size_, size_) != 0) abort();
   }
-  ~Pages() { munmap(start_, 2 * size_); }
+  ~Pages() { munmap(start_, size_); }
   // `count` bytes before the end of what may be used.
   char* BeforeEnd(size_t count) { return start_ + size_ - count; }
 
@@ -117,21 +117,21 @@ TEST(TargetMemory, PartOfItIsNotEnough) {
   Pages pages;
   char buffer[4] = {};
   EXPECT_EQ(ReadTargetMemory(getpid(), Address(pages.BeforeEnd(2)), buffer, 4), EFAULT);
-  EXPECT_EQ(WriteTargetMemory(getpid(), Address(pages.BeforeEnd(2)), buffer, 4), EFAULT);
+  EXPECT_EQ(WriteTargetMemory(getpid(), Address(pages.BeforeEnd(2)), buffer, 4, [] { return true; }), EFAULT);
   EXPECT_EQ(ReadTargetMemory(getpid(), 0, buffer, 4), EFAULT);
   EXPECT_EQ(ReadTargetMemory(getpid(), UINT64_MAX - 1, buffer, 4), EFAULT);
 }
 
 TEST(TargetMemory, IsWritten) {
   Pages pages;
-  EXPECT_EQ(WriteTargetMemory(getpid(), Address(pages.BeforeEnd(2)), "xy", 2), 0);
+  EXPECT_EQ(WriteTargetMemory(getpid(), Address(pages.BeforeEnd(2)), "xy", 2, [] { return true; }), 0);
   EXPECT_EQ(memcmp(pages.BeforeEnd(2), "xy", 2), 0);
 }
 
 TEST(TargetMemory, OfNobody) {
   char buffer[4] = {};
   EXPECT_EQ(ReadTargetMemory(kNobody, Address(buffer), buffer, 4), ESRCH);
-  EXPECT_EQ(WriteTargetMemory(kNobody, Address(buffer), buffer, 4), ESRCH);
+  EXPECT_EQ(WriteTargetMemory(kNobody, Address(buffer), buffer, 4, [] { return true; }), ESRCH);
 }
 
 ino_t InodeOf(int fd) {
