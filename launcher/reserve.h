@@ -12,9 +12,8 @@
 //
 // TRUST    Both are as much at the service's mercy as the companion alone: a process of the same user may kill both at
 //          once, and then every call fails, as without a reserve.
-// LIMITS   Ten take-overs a second at most, and ten replacements: what kills one companion after the other does not
-// keep
-//          the host busy. Whoever kills two within the time that a fork takes has killed both.
+// LIMITS   Ten take-overs a second at most, and ten replacements of one that was killed. Whoever kills two within the
+//          time that a fork takes has killed both; whoever kills each successor as it comes has one forked for each.
 //          One more process for a service, whose memory is the companion's but for what one of them has written since.
 //          Not in parent mode, where the companion is the service's parent, which nobody can become.
 // THREADS  Thread-compatible. REQUIRES: this process has one thread.

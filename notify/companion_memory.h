@@ -47,8 +47,8 @@ struct CompanionMemory {
   alignas(uint64_t) std::array<uint8_t, 256> notification = {};
   // The service has ended, and nobody is to go on.
   bool finished = false;
-  // How many were forked to be in reserve; and the number of the one among them that is to go on (launcher/reserve.h),
-  // which one that is not reads as well.
+  // How many were forked to be in reserve; and the number of the one among them that is to go on (launcher/reserve.h).
+  // The others read it, too, to learn that it is not they.
   uint64_t forked = 0;
   std::atomic<uint64_t> heir = 0;
   // When one in reserve last took over: CLOCK_MONOTONIC, milliseconds.

@@ -13,6 +13,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "notify/call_handler.h"
 #include "sys/io_uring.h"
 #include "sys/stand_in.h"
@@ -20,22 +22,24 @@
 namespace forcebind {
 namespace {
 
-// What the child says.
-struct Made {
-  int fd = -1;
-  io_uring_params parameters = {};
-};
+// The ring's own memory counts against the limit of who makes it, since Linux 6.14. A task may have a higher one than
+// the companion, which cannot be had here.
+void TakeLimit(const rlimit& locked_memory) {
+  rlimit own;
+  getrlimit(RLIMIT_MEMLOCK, &own);
+  own.rlim_cur = std::min(locked_memory.rlim_cur, own.rlim_max);
+  setrlimit(RLIMIT_MEMLOCK, &own);
+}
 
-// Locked memory is counted against the limit of who makes the ring. Where the task's own cannot be read (prlimit(2)),
-// it is the one that the task was started with.
-int MakeWithLimit(const Call& call, bool may_bind, const rlimit& locked_memory, int answer, Made made) {
+// In the child. `place`: the lowest number that is free when it is closed, where the ring is made. It stays the
+// companion's to close, whatever becomes of the child: the task may kill it.
+int MakeAt(int place, uint32_t entries, bool may_bind, io_uring_params parameters, int answer) {
+  close(place);
   UniqueFd ring;
-  if (setrlimit(RLIMIT_MEMLOCK, &locked_memory) != 0) return errno;
-  if (const int error = MakeLimitedRing(call.entries, may_bind, &made.parameters, &ring)) return error;
-  made.fd = ring.get();
-  if (write(answer, &made, sizeof(made)) != sizeof(made)) return EIO;
+  if (const int error = MakeLimitedRing(entries, may_bind, &parameters, &ring)) return error;
+  if (ring.get() != place) return EIO;
   (void)ring.release();
-  return 0;
+  return write(answer, &parameters, sizeof(parameters)) == sizeof(parameters) ? 0 : EIO;
 }
 
 }  // namespace
@@ -48,13 +52,16 @@ CallHandler::Outcome CallHandler::MakeRing(const Subject& subject) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return {errno, Verdict::kFailed};
   const UniqueFd here(ends[0]), there(ends[1]);
-  Made made = {.parameters = subject.ring};
-  const int failed = CallAsUser(
-      identity, [&] { return MakeWithLimit(subject.call, KernelBinds(), locked_memory, there.get(), made); });
+  const UniqueFd ring(fcntl(here.get(), F_DUPFD_CLOEXEC, 0));
+  if (!ring.valid()) return {errno, Verdict::kFailed};
+  const int failed = CallAsUser(identity, [&] {
+    TakeLimit(locked_memory);
+    return MakeAt(ring.get(), subject.call.entries, KernelBinds(), subject.ring, there.get());
+  });
   if (failed != 0) return {failed, Verdict::kFailed};
-  if (read(here.get(), &made, sizeof(made)) != sizeof(made)) return {EIO, Verdict::kFailed};
-  const UniqueFd ring(made.fd);
-  if (const int error = WriteTargetMemory(subject.tid, subject.call.address, &made.parameters, sizeof(made.parameters),
+  io_uring_params parameters;
+  if (read(here.get(), &parameters, sizeof(parameters)) != sizeof(parameters)) return {EIO, Verdict::kFailed};
+  if (const int error = WriteTargetMemory(subject.tid, subject.call.address, &parameters, sizeof(parameters),
                                           [&] { return device_.IsAlive(subject.id); })) {
     return {error, Verdict::kFailed};
   }

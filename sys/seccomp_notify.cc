@@ -36,7 +36,7 @@ int AddFdWithFlags(int notify_fd, uint64_t id, int fd, bool close_on_exec, uint3
                                  .srcfd = static_cast<uint32_t>(fd),
                                  .newfd = 0,
                                  .newfd_flags = close_on_exec ? static_cast<uint32_t>(O_CLOEXEC) : 0};
-  return ioctl(notify_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &request);
+  return Control(notify_fd, SECCOMP_IOCTL_NOTIF_ADDFD, &request);
 }
 
 }  // namespace

@@ -23,7 +23,8 @@ namespace forcebind {
 int CallAs(pid_t tid, const TaskIdentity& identity, absl::FunctionRef<bool()> is_alive, absl::FunctionRef<int()> call);
 
 // The same without the task's directories, and the child has this process's own table of descriptors: what `call` opens
-// is this process's as well.
+// is this process's as well, and stays open if the task kills the child. For io_uring_setup(), whose result no child
+// could pass on (since Linux 6.7 SCM_RIGHTS takes no ring). Whoever calls has asked whether the task is alive.
 int CallAsUser(const TaskIdentity& identity, absl::FunctionRef<int()> call);
 
 // Runs `call` in this process with the task's effective user and group and its groups, and takes its own back. For

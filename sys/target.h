@@ -40,8 +40,10 @@ class DescriptorSource {
 // Exactly `size` bytes from `address`. EFAULT: not all of it is readable there.
 int ReadTargetMemory(pid_t tid, uint64_t address, void* buffer, size_t size);
 
-// Writes exactly `size` bytes to `address`. EFAULT: not all of it is mapped. `is_alive` is asked when the memory is
-// open, so that what is written to is not somebody else's who has got the number; if it says no, the answer is ESRCH.
+// Writes exactly `size` bytes to `address`. EFAULT: not all of it is mapped. What the
+// target has protected is written as if by itself through /proc/self/mem (proc_pid_mem(5)). `is_alive` is asked when
+// the memory is open, so that what is written to is not somebody else's who has got the number; if it says no, the
+// answer is ESRCH.
 int WriteTargetMemory(pid_t tid, uint64_t address, const void* buffer, size_t size, absl::FunctionRef<bool()> is_alive);
 
 // Who a thread is, as far as a call made for it must be made as it.
