@@ -5,7 +5,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "sys/newer_kernel.h"
