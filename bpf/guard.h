@@ -8,13 +8,17 @@
  * route leads from, while a socket of its group lives, unless he has CAP_NET_ADMIN in the initial user namespace.
  * Private addresses lie in holes (routes to nobody) and are free.
  *
+ * Who asks for no port gets none that a listener on the wildcard holds; supervisor/port_reservations.h sees to that.
+ *
  * Tested by tests/conformance/.
  */
 #ifndef FORCEBIND_BPF_GUARD_H_
 #define FORCEBIND_BPF_GUARD_H_
 
+#include <linux/in.h>
+#include <bpf/bpf_core_read.h>
+
 #include "address.h"
-#include "guarded.h"
 #include "kernel_types.h"
 #include "maps.h"
 
@@ -52,28 +56,21 @@ static __always_inline bool fb_is_guarded(struct fb_route_key *key)
 	return group && fb_lives(group->head);
 }
 
-/* bound.h looks at the port that the kernel chooses. */
-static __always_inline void fb_note_any_port(struct bpf_sock_addr *ctx)
+/* May the current task take a guarded port? */
+static __always_inline bool fb_may_override(void)
 {
-	struct fb_state *st = bpf_map_lookup_elem(&state, &fb_zero);
-	__u64 cookie;
+	struct task_struct *task = (void *)bpf_get_current_task_btf();
+	__u64 effective = 0;
 
-	if (!st || !FB_READ(st->guarded) || fb_may_override())
-		return;
-	cookie = bpf_get_socket_cookie(ctx);
-	bpf_map_update_elem(&any_port, &cookie, &fb_zero, BPF_ANY);
+	bpf_core_read(&effective, sizeof(effective), &task->cred->cap_effective);
+	return BPF_CORE_READ(task, cred, user_ns, level) == 0 && (effective & (1ull << FB_CAP_NET_ADMIN));
 }
 
 /* An MPTCP socket's bind comes here as that of its first subflow, a TCP socket. */
 static __always_inline bool fb_guard_applies(struct bpf_sock_addr *ctx)
 {
-	if ((ctx->protocol != IPPROTO_UDP && ctx->protocol != IPPROTO_TCP) ||
-	    bpf_get_netns_cookie(ctx) != fb_netns_cookie)
-		return false;
-	if (ctx->user_port != 0)
-		return true;
-	fb_note_any_port(ctx);
-	return false;
+	return ctx->user_port != 0 && (ctx->protocol == IPPROTO_UDP || ctx->protocol == IPPROTO_TCP) &&
+	       bpf_get_netns_cookie(ctx) == fb_netns_cookie;
 }
 
 static __always_inline void fb_guard_key(struct bpf_sock_addr *ctx, struct fb_route_key *key)

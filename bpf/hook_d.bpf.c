@@ -11,7 +11,6 @@
 #include "lookup.h"
 #include "fallback.h"
 #include "guard.h"
-#include "bound.h"
 #include "reply.h"
 
 char LICENSE[] SEC("license") = "GPL";

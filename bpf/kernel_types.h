@@ -14,7 +14,6 @@
 #define TCP_ESTABLISHED 1
 #define TCP_CLOSE 7
 #define TCP_LISTEN 10
-#define SOCK_BINDPORT_LOCK 8
 #define FB_CAP_NET_ADMIN 12
 #define FB_EEXIST 17
 #define FB_EADDRINUSE 98
@@ -46,7 +45,6 @@ struct sock_common {
 
 struct sock {
 	struct sock_common __sk_common;
-	__u8 sk_userlocks : 4;
 	__u16 sk_protocol;
 };
 

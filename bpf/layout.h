@@ -28,8 +28,6 @@
 #define FB_MAX_ROUTES 65536
 #define FB_MAX_EXACT 131072
 #define FB_MAX_UDP_FLOWS 65536
-/* How many bind() calls for port 0 may be under way at once. */
-#define FB_MAX_BINDING 4096
 #define FB_MAX_SERVICES 65536
 #define FB_MAX_LISTENERS 65536
 /* How many dead members of a SO_REUSEPORT group a lookup walks past. */
@@ -42,7 +40,7 @@ struct fb_state {
 	__u32 both_generations; /* whether the other generation may have entries; written by the supervisor */
 	__u32 device_bound;	/* how many records have an ifindex; written by BPF */
 	__u32 udp_published;	/* whether udp_sockets may have entries; written by the supervisor */
-	__u32 guarded;		/* whether any route has FB_ROUTE_GUARD; written by the supervisor */
+	__u32 guarded;		/* whether any route has had FB_ROUTE_GUARD; the supervisor's own note */
 	__u64 netns_cookie;	/* of the network namespace that all this is about */
 };
 
@@ -59,8 +57,9 @@ struct fb_route_key {
 };
 #define FB_ROUTE_PREFIX_BASE 32
 
-#define FB_ROUTE_GUARD 1u  /* strangers may not bind the port on an address of this prefix */
-#define FB_ROUTE_REFUSE 2u /* drop, rather than fall through, when no socket of the group lives */
+#define FB_ROUTE_GUARD 1u    /* strangers may not bind the port on an address of this prefix */
+#define FB_ROUTE_REFUSE 2u   /* drop, rather than fall through, when no socket of the group lives */
+#define FB_ROUTE_RESERVED 4u /* the port is in ip_local_reserved_ports for us; the supervisor's own note */
 
 struct fb_route {
 	__u32 group; /* FB_NO_SLOT: nobody; the kernel's own lookup goes on */
@@ -100,8 +99,6 @@ struct fb_flow {
 };
 
 /* udp_sockets: hash from the cookie of a published UDP socket to its group (__u32). */
-
-/* any_port: LRU hash of the cookies of sockets that strangers are just binding to port 0 (__u32, not looked at). */
 
 /* group_counters: per-CPU array by group. */
 struct fb_group_counters {

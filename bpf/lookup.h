@@ -116,7 +116,6 @@ static __always_inline int fb_dispatch(struct bpf_sk_lookup *ctx, struct fb_rout
 		return SK_PASS;
 	if (fb_has_exact(key, ctx->ingress_ifindex)) {
 		FB_COUNT(yielded);
-		FB_COUNT_GROUP(id, fell_through);
 		return SK_PASS;
 	}
 	group = bpf_map_lookup_elem(&groups, &id);

@@ -63,13 +63,6 @@ struct {
 } udp_sockets SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, FB_MAX_BINDING);
-	__type(key, __u64);
-	__type(value, __u32);
-} any_port SEC(".maps");
-
-struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, FB_MAX_GROUPS);
 	__type(key, __u32);

@@ -97,4 +97,16 @@ int fb_reply6(struct bpf_sock_addr *ctx)
 	return 1;
 }
 
+SEC("cgroup/sock_release")
+int fb_reply_release(struct bpf_sock *ctx)
+{
+	__u64 cookie;
+
+	if (ctx->protocol != IPPROTO_UDP)
+		return 1;
+	cookie = bpf_get_socket_cookie(ctx);
+	bpf_map_delete_elem(&udp_sockets, &cookie);
+	return 1;
+}
+
 #endif /* FORCEBIND_BPF_REPLY_H_ */

@@ -12,8 +12,8 @@
  *     TCP   added    sock_ops TCP_LISTEN_CB: inside listen(), after the socket is hashed, before the call returns
  *           removed  tracepoint inet_sock_set_state, TCP_LISTEN to TCP_CLOSE: close, shutdown, disconnect; inside the
  *                    call
- *     UDP   added    post_bind (bound.h): inside bind(), after the socket is hashed
- *           removed  sock_release (bound.h): inside the last close(), before it is unhashed; connect(), which makes
+ *     UDP   added    post_bind: inside bind(), after the socket is hashed
+ *           removed  sock_release: inside the last close(), before it is unhashed; connect(), which makes
  *                    it deaf to everybody but its peer
  *     both  seeded   bpf_iter over tcp and udp, with the socket locked and known to be hashed
  *
@@ -46,7 +46,6 @@
 #include <bpf/bpf_tracing.h>
 
 #include "address.h"
-#include "guarded.h"
 #include "kernel_types.h"
 #include "maps.h"
 
@@ -119,10 +118,10 @@ static __always_inline void fb_track_remove(__u64 cookie)
 }
 
 /* The hook's context is the kernel's struct sock, but post_bind may not read bound_dev_if through it. */
-static __always_inline void fb_track_bound(struct bpf_sock *ctx, __u64 cookie, struct fb_exact_key *key)
+static __always_inline void fb_track_bound(struct bpf_sock *ctx, struct fb_exact_key *key)
 {
 	key->ifindex = BPF_CORE_READ((struct sock_common *)ctx, skc_bound_dev_if);
-	fb_track_add(cookie, key);
+	fb_track_add(bpf_get_socket_cookie(ctx), key);
 }
 
 static __always_inline bool fb_counts(struct fb_exact_key *key)
@@ -182,7 +181,6 @@ SEC("sockops")
 int fb_tcp_listen(struct bpf_sock_ops *ctx)
 {
 	struct fb_exact_key key = {.protocol = IPPROTO_TCP};
-	struct sock *full;
 	struct bpf_sock *sk;
 	bool is_exact;
 
@@ -202,12 +200,8 @@ int fb_tcp_listen(struct bpf_sock_ops *ctx)
 		is_exact = fb_set_ipv6(key.address, &key.family, ctx->local_ip6[0], ctx->local_ip6[1],
 				       ctx->local_ip6[2], ctx->local_ip6[3]);
 	}
-	if (!is_exact)
-		return 1;
-	full = (struct sock *)bpf_skc_to_tcp_sock(sk);
-	if (full && fb_was_given(full, &key) && !fb_may_override())
-		return 1;
-	fb_track_add(bpf_get_socket_cookie(ctx), &key);
+	if (is_exact)
+		fb_track_add(bpf_get_socket_cookie(ctx), &key);
 	return 1;
 }
 
@@ -221,6 +215,45 @@ int BPF_PROG(fb_tcp_state, struct sock *sk, int oldstate, int newstate)
 	if (oldstate == TCP_LISTEN && newstate == TCP_CLOSE)
 		fb_track_remove(bpf_get_socket_cookie(sk));
 	return 0;
+}
+
+static __always_inline bool fb_is_our_udp(struct bpf_sock *ctx)
+{
+	return ctx->protocol == IPPROTO_UDP && bpf_get_netns_cookie(ctx) == fb_netns_cookie;
+}
+
+SEC("cgroup/post_bind4")
+int fb_bound4(struct bpf_sock *ctx)
+{
+	struct fb_exact_key key = {.protocol = IPPROTO_UDP, .family = FB_FAMILY_IPV4};
+
+	if (!fb_is_our_udp(ctx))
+		return 1;
+	key.port = bpf_htons(ctx->src_port);
+	if (fb_set_ipv4(key.address, ctx->src_ip4))
+		fb_track_bound(ctx, &key);
+	return 1;
+}
+
+SEC("cgroup/post_bind6")
+int fb_bound6(struct bpf_sock *ctx)
+{
+	struct fb_exact_key key = {.protocol = IPPROTO_UDP};
+
+	if (!fb_is_our_udp(ctx))
+		return 1;
+	key.port = bpf_htons(ctx->src_port);
+	if (fb_set_ipv6(key.address, &key.family, ctx->src_ip6[0], ctx->src_ip6[1], ctx->src_ip6[2], ctx->src_ip6[3]))
+		fb_track_bound(ctx, &key);
+	return 1;
+}
+
+SEC("cgroup/sock_release")
+int fb_udp_release(struct bpf_sock *ctx)
+{
+	if (fb_is_our_udp(ctx))
+		fb_track_remove(bpf_get_socket_cookie(ctx));
+	return 1;
 }
 
 /* A connected socket hears only its peer, and the kernel finds it by itself. */
@@ -254,7 +287,7 @@ int fb_seed_tcp(struct bpf_iter__tcp *ctx)
 	if (!sk || BPF_CORE_READ(sk, skc_state) != TCP_LISTEN)
 		return 0;
 	cookie = bpf_get_socket_cookie(sk);
-	if (fb_key_of_sock(&key, sk, IPPROTO_TCP) && !fb_was_given((struct sock *)sk, &key))
+	if (fb_key_of_sock(&key, sk, IPPROTO_TCP))
 		fb_track_add(cookie, &key);
 	bpf_seq_write(ctx->meta->seq, &cookie, sizeof(cookie));
 	return 0;
@@ -273,8 +306,7 @@ int fb_seed_udp(struct bpf_iter__udp *ctx)
 	if (BPF_CORE_READ(sk, inet.sk.sk_protocol) != IPPROTO_UDP || !fb_key_of_sock(&key, common, IPPROTO_UDP))
 		return 0;
 	cookie = bpf_get_socket_cookie(sk);
-	if (!fb_was_given(&sk->inet.sk, &key))
-		fb_track_add(cookie, &key);
+	fb_track_add(cookie, &key);
 	bpf_seq_write(ctx->meta->seq, &cookie, sizeof(cookie));
 	return 0;
 }

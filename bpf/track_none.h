@@ -16,12 +16,4 @@ static __always_inline bool fb_has_exact(struct fb_exact_key *key, __u32 ifindex
 	return false;
 }
 
-static __always_inline void fb_track_bound(struct bpf_sock *ctx, __u64 cookie, struct fb_exact_key *key)
-{
-}
-
-static __always_inline void fb_track_remove(__u64 cookie)
-{
-}
-
 #endif /* FORCEBIND_BPF_TRACK_NONE_H_ */

@@ -25,12 +25,12 @@ namespace forcebind {
 
 struct GroupCounters {
   uint64_t dispatched = 0;    // packets given to a socket of the group; for TCP, new connections
-  uint64_t fell_through = 0;  // no socket lived, or the program yielded
+  uint64_t fell_through = 0;  // no socket of the group lived
 };
 
 struct BackendTotals {
   uint64_t dispatched = 0;
-  uint64_t yielded = 0;        // an exact listener had the address; hook-d is not asked then
+  uint64_t yielded = 0;        // an exact listener had the address; hook-b alone, since hook-d is not asked then
   uint64_t gone = 0;           // no socket of the group lived
   uint64_t refused = 0;        // the same, and the packet was dropped
   uint64_t assign_failed = 0;  // bpf_sk_assign() said no

@@ -13,9 +13,9 @@
 
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "supervisor/bpf_grace.h"
-#include "sys/ephemeral_ports.h"
 #include "sys/errno_status.h"
 #include "sys/netns.h"
 #include "sys/socket_info.h"
@@ -104,6 +104,35 @@ absl::Status ZeroCounters(int map, uint32_t index) {
   return ErrnoStatus(errno, "reset the counters");
 }
 
+// At stage F nobody is kept from anything.
+bool IsGuarded(const Route& route) { return route.guard && route.key.stage == Stage::kD; }
+
+absl::StatusOr<std::vector<uint16_t>> ReservedPorts(const BpfTable<fb_route_key, fb_route>& routes) {
+  std::vector<uint16_t> ports;
+  absl::Status status = routes.ForEach([&](const fb_route_key& key, const fb_route& value) {
+    if ((value.flags & FB_ROUTE_RESERVED) != 0) ports.push_back(ntohs(key.port));
+    return absl::OkStatus();
+  });
+  if (!status.ok()) return status;
+  return ports;
+}
+
+// Those that the supervisor whose state is pinned there has reserved in our network namespace; none if that is not to
+// be found out, as where the state is of another version.
+std::vector<uint16_t> PinnedReservedPorts(const std::string& bpf_dir) {
+  const uint32_t zero = 0;
+  fb_state state{};
+  const UniqueFd pinned_state(bpf_obj_get(absl::StrCat(bpf_dir, "/state").c_str()));
+  if (bpf_map_lookup_elem(pinned_state.get(), &zero, &state) != 0) return {};
+  const absl::StatusOr<uint64_t> netns_cookie = OwnNetnsCookie();
+  if (!netns_cookie.ok() || state.netns_cookie != *netns_cookie || state.layout_version != FB_LAYOUT_VERSION) return {};
+  auto routes =
+      BpfTable<fb_route_key, fb_route>::Open(UniqueFd(bpf_obj_get(absl::StrCat(bpf_dir, "/routes").c_str())), "routes");
+  if (!routes.ok()) return {};
+  const auto ports = ReservedPorts(*routes);
+  return ports.ok() ? *ports : std::vector<uint16_t>();
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<BpfBackend>> BpfBackend::Create(const BpfBackendOptions& options) {
@@ -118,7 +147,13 @@ absl::StatusOr<std::unique_ptr<BpfBackend>> BpfBackend::Create(const BpfBackendO
   return backend;
 }
 
-absl::Status BpfBackend::Unload(const std::string& bpf_dir) { return PinDir::Remove(bpf_dir); }
+absl::Status BpfBackend::Unload(const std::string& bpf_dir) {
+  // Asked for now, and released when publishing is over.
+  PortReservations reservations({});
+  for (const uint16_t port : PinnedReservedPorts(bpf_dir)) reservations.TakeOver(port);
+  if (absl::Status status = PinDir::Remove(bpf_dir); !status.ok()) return status;
+  return reservations.ReleaseAllBut({});
+}
 
 absl::Status BpfBackend::Init(uint64_t netns_cookie) {
   if (absl::Status status = MapState(netns_cookie); !status.ok()) return status;
@@ -159,11 +194,12 @@ absl::Status BpfBackend::OpenTables() {
   udp_sockets_ = *std::move(udp_sockets);
 
   absl::flat_hash_set<GroupId> routed;
-  absl::Status status = ForEachRoute([&](const Route& route) {
-    routed.insert(route.group);
-    if (route.guard) WarnIfGivenOut(route.key);  // the kernel before this one, or hook-b, may have had no reason to
-  });
+  absl::Status status = ForEachRoute([&](const Route& route) { routed.insert(route.group); });
   if (!status.ok()) return status;
+  const auto reserved = ReservedPorts(routes_);
+  if (!reserved.ok()) return reserved.status();
+  for (const uint16_t port : *reserved) reservations_.TakeOver(port);
+  if (absl::Status kept = KeepReservations(); !kept.ok()) options_.log(std::string(kept.message()));
   // Slots and numbers that the supervisor before this one set free may have been seen by a lookup until now.
   (void)WaitForRunningPrograms();
   auto slots = BpfSlots::Open(programs_, routed);
@@ -213,34 +249,51 @@ absl::Status BpfBackend::ForEachRoute(const std::function<void(const Route&)>& v
 }
 
 absl::Status BpfBackend::AddRoutes(absl::Span<const Route> routes) {
+  absl::flat_hash_set<uint16_t> guarded;
+  for (const Route& route : routes)
+    if (IsGuarded(route)) guarded.insert(route.key.port);
+  if (!guarded.empty()) Store(state_[0].guarded, 1);
+  if (absl::Status status = reservations_.Reserve(guarded); !status.ok()) return status;
   for (const Route& route : routes) {
     if (route.key.stage == Stage::kF)
       if (absl::Status status = CheckStageF(); !status.ok()) return About(status, Describe(route.key));
-    if (route.guard) {
-      Store(state_[0].guarded, 1);
-      WarnIfGivenOut(route.key);
-    }
-    if (absl::Status status = RoutesOf(route.key.stage).Put(ToMap(route.key), ToMap(route)); !status.ok())
+    if (absl::Status status = Put(route); !status.ok())
       return About(status, absl::StrCat("add a route for ", Describe(route.key)));
   }
   return absl::OkStatus();
 }
 
-// A stranger whom listen() or a send gives a guarded port is no exact listener to hook-b; to the kernel he is.
-void BpfBackend::WarnIfGivenOut(const RouteKey& key) {
-  if (tracks() || !warned_.emplace(key.protocol, key.port).second) return;
-  const absl::StatusOr<EphemeralPorts> ports = EphemeralPorts::Read();
-  if (!ports.ok() || !ports->Contains(key.port)) return;
-  options_.log(absl::StrCat(ToString(key.protocol), "/", key.port,
-                            " is published and guarded, but the kernel may give it to anybody's socket: add ", key.port,
-                            " to net.ipv4.ip_local_reserved_ports"));
+absl::Status BpfBackend::Put(const Route& route) {
+  fb_route value = ToMap(route);
+  if (IsGuarded(route) && reservations_.Has(route.key.port)) value.flags |= FB_ROUTE_RESERVED;
+  return RoutesOf(route.key.stage).Put(ToMap(route.key), value);
 }
 
 absl::Status BpfBackend::RemoveRoutes(absl::Span<const RouteKey> keys) {
-  for (const RouteKey& key : keys)
+  bool reserved = false;
+  for (const RouteKey& key : keys) {
     if (absl::Status status = RoutesOf(key.stage).Erase(ToMap(key)); !status.ok())
       return About(status, absl::StrCat("remove the route for ", Describe(key)));
-  return absl::OkStatus();
+    reserved = reserved || reservations_.Has(key.port);
+  }
+  return reserved ? KeepReservations() : absl::OkStatus();
+}
+
+// The routes may be fewer, the range of ephemeral ports another, and the kernel's list written anew.
+absl::Status BpfBackend::KeepReservations() {
+  std::vector<Route> guarded;
+  absl::flat_hash_set<uint16_t> ports;
+  absl::Status status = ForEachRoute([&](const Route& route) {
+    if (!IsGuarded(route)) return;
+    guarded.push_back(route);
+    ports.insert(route.key.port);
+  });
+  if (!status.ok()) return status;
+  if (status = reservations_.Reserve(ports); !status.ok()) return status;
+  for (const Route& route : guarded)
+    if (reservations_.Has(route.key.port))
+      if (status = Put(route); !status.ok()) return status;
+  return reservations_.ReleaseAllBut(ports);
 }
 
 absl::StatusOr<std::vector<Route>> BpfBackend::Routes() {
@@ -296,6 +349,8 @@ absl::StatusOr<BackendTotals> BpfBackend::Totals() {
 }
 
 absl::Status BpfBackend::Tick() {
+  if (state_[0].guarded != 0)
+    if (absl::Status status = KeepReservations(); !status.ok()) return status;
   if (absl::Status status = slots_->Tick(); !status.ok()) return status;
   return tracker_ != nullptr ? tracker_->Tick() : absl::OkStatus();
 }

@@ -18,7 +18,6 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 
@@ -32,6 +31,7 @@
 #include "supervisor/bpf_tracker.h"
 #include "supervisor/mapped_array.h"
 #include "supervisor/pin_dir.h"
+#include "supervisor/port_reservations.h"
 
 namespace forcebind {
 
@@ -57,6 +57,7 @@ class BpfBackend : public Backend {
   //   UNAVAILABLE          the kernel or the mounts lack something, which the message names
   static absl::StatusOr<std::unique_ptr<BpfBackend>> Create(const BpfBackendOptions& options);
   // Ends publishing and forgets everything. OK if there is nothing. ALREADY_EXISTS while a supervisor runs.
+  // A port that was reserved in the calling thread's network namespace is not any more, if that is the one it was for.
   static absl::Status Unload(const std::string& bpf_dir);
 
   std::string name() const override { return tracks() ? "hook-b" : "hook-d"; }
@@ -87,7 +88,10 @@ class BpfBackend : public Backend {
 
  private:
   BpfBackend(BpfBackendOptions options, std::unique_ptr<PinDir> pins, BpfPrograms programs)
-      : options_(std::move(options)), pins_(std::move(pins)), programs_(std::move(programs)) {}
+      : options_(std::move(options)),
+        pins_(std::move(pins)),
+        programs_(std::move(programs)),
+        reservations_(options_.log) {}
   absl::Status Init(uint64_t netns_cookie);
   absl::Status MapState(uint64_t netns_cookie);
   absl::Status OpenTables();
@@ -96,7 +100,8 @@ class BpfBackend : public Backend {
   bool tracks() const { return options_.hook == Hook::kB; }
   BpfTable<fb_route_key, fb_route>& RoutesOf(Stage stage) { return stage == Stage::kD ? routes_ : fallback_routes_; }
   absl::Status ForEachRoute(const std::function<void(const Route&)>& visit);
-  void WarnIfGivenOut(const RouteKey& key);
+  absl::Status Put(const Route& route);
+  absl::Status KeepReservations();
   absl::Status RegisterUdp(GroupId group, int fd, uint64_t cookie);
 
   const BpfBackendOptions options_;
@@ -108,7 +113,7 @@ class BpfBackend : public Backend {
   BpfTable<uint64_t, uint32_t> udp_sockets_;
   std::unique_ptr<BpfSlots> slots_;
   std::unique_ptr<BpfTracker> tracker_;  // kB only
-  std::set<std::pair<Protocol, uint16_t>> warned_;
+  PortReservations reservations_;
 };
 
 }  // namespace forcebind

@@ -205,6 +205,7 @@ absl::Status BpfPrograms::AttachTracking(int cgroup) {
 
 absl::Status BpfPrograms::AttachDispatch(int cgroup, int netns) {
   constexpr Attachment kDispatch[] = {
+      {"fb_reply_release", BPF_CGROUP_INET_SOCK_RELEASE},
       {"fb_reply4", BPF_CGROUP_UDP4_SENDMSG},
       {"fb_reply6", BPF_CGROUP_UDP6_SENDMSG},
       {"fb_guard4", BPF_CGROUP_INET4_BIND},

@@ -1,17 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sys/ephemeral_ports.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <optional>
-#include <string>
 
-#include "sys/small_file.h"
+#include "absl/strings/str_cat.h"
+#include "sys/errno_status.h"
+#include "sys/unique_fd.h"
 
 namespace forcebind {
 namespace {
 
-constexpr size_t kMaxFile = 1 << 20;
+constexpr char kRangeFile[] = "/proc/sys/net/ipv4/ip_local_port_range";
+constexpr char kReservedFile[] = "/proc/sys/net/ipv4/ip_local_reserved_ports";
+
+// Every second port, each with five digits and a comma, is less than that.
+constexpr size_t kMaxText = 1 << 18;
+
+// In one read(): a second one gives nothing, whatever did not fit (kernel/sysctl.c, proc_do_large_bitmap()).
+absl::StatusOr<std::string> ReadSysctl(const char* path) {
+  const UniqueFd fd(open(path, O_RDONLY | O_CLOEXEC));
+  if (!fd.valid()) return ErrnoStatus(errno, absl::StrCat("open ", path));
+  std::string text(kMaxText, '\0');
+  const ssize_t size = read(fd.get(), text.data(), text.size());
+  if (size < 0) return ErrnoStatus(errno, absl::StrCat("read ", path));
+  text.resize(size);
+  return text;
+}
+
+// Written at the file's begin the list replaces the one in force; behind it, it is added, so that a long one can be
+// written in parts.
+absl::Status WriteReserved(const std::string& list, off_t at) {
+  const UniqueFd fd(open(kReservedFile, O_WRONLY | O_CLOEXEC));
+  if (!fd.valid()) return ErrnoStatus(errno, absl::StrCat("open ", kReservedFile));
+  for (size_t done = 0; done < list.size();) {
+    const ssize_t size = pwrite(fd.get(), list.data() + done, list.size() - done, at + static_cast<off_t>(done));
+    if (size < 0 && errno == EINTR) continue;
+    if (size <= 0) return ErrnoStatus(size < 0 ? errno : EIO, absl::StrCat("write ", kReservedFile));
+    done += static_cast<size_t>(size);
+  }
+  return absl::OkStatus();
+}
 
 // Takes a number off the front of `text`.
 std::optional<uint16_t> TakePort(std::string_view* text) {
@@ -52,9 +86,9 @@ absl::StatusOr<EphemeralPorts> EphemeralPorts::Parse(std::string_view range, std
 }
 
 absl::StatusOr<EphemeralPorts> EphemeralPorts::Read() {
-  auto range = ReadSmallFile("/proc/sys/net/ipv4/ip_local_port_range", kMaxFile);
+  auto range = ReadSysctl(kRangeFile);
   if (!range.ok()) return range.status();
-  auto reserved = ReadSmallFile("/proc/sys/net/ipv4/ip_local_reserved_ports", kMaxFile);
+  auto reserved = ReadSysctl(kReservedFile);
   if (!reserved.ok()) return reserved.status();
   return Parse(*range, *reserved);
 }
@@ -62,6 +96,30 @@ absl::StatusOr<EphemeralPorts> EphemeralPorts::Read() {
 bool EphemeralPorts::Contains(uint16_t port) const {
   const auto holds = [port](const Range& range) { return range.first <= port && port <= range.second; };
   return holds(range_) && std::none_of(reserved_.begin(), reserved_.end(), holds);
+}
+
+std::string EphemeralPorts::ReservedWithout(uint16_t port) const {
+  std::string list;
+  const auto add = [&list](int first, int last) {
+    if (first <= last) absl::StrAppend(&list, list.empty() ? "" : ",", first, "-", last);
+  };
+  for (const auto& [first, last] : reserved_) {
+    if (port < first || port > last) {
+      add(first, last);
+    } else {
+      add(first, port - 1);
+      add(port + 1, last);
+    }
+  }
+  return list + "\n";
+}
+
+absl::Status EphemeralPorts::Reserve(uint16_t port) { return WriteReserved(absl::StrCat(port, "\n"), 1); }
+
+absl::Status EphemeralPorts::Release(uint16_t port) {
+  const auto ports = Read();
+  if (!ports.ok()) return ports.status();
+  return WriteReserved(ports->ReservedWithout(port), 0);
 }
 
 }  // namespace forcebind

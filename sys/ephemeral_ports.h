@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // ephemeral_ports: the ports that the kernel gives to sockets that have asked for none: those of
 // net.ipv4.ip_local_port_range without net.ipv4.ip_local_reserved_ports (Documentation/networking/ip-sysctl.rst).
+// A reserved port is given to nobody, whether at bind(), listen(), connect() or the first send, IPv4 or IPv6, TCP or
+// UDP; who names it gets it.
 //
-// THREADS  Value type.
-// Tested by tests/unit/sys/ephemeral_ports_test.cc.
+// THREADS  Value type. The kernel has a way to add to the list, and none to take from it but to write what is left:
+// what another process writes while Release() runs may be lost. Tested by tests/unit/sys/ephemeral_ports_test.cc.
 #ifndef FORCEBIND_SYS_EPHEMERAL_PORTS_H_
 #define FORCEBIND_SYS_EPHEMERAL_PORTS_H_
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 namespace forcebind {
@@ -24,6 +28,14 @@ class EphemeralPorts {
   static absl::StatusOr<EphemeralPorts> Read();
 
   bool Contains(uint16_t port) const;
+
+  // The list for net.ipv4.ip_local_reserved_ports that is left without the port.
+  std::string ReservedWithout(uint16_t port) const;
+
+  // Put the port on that list, and take it off, in the calling thread's network namespace; no error if it is there or
+  // not there. PERMISSION_DENIED without CAP_NET_ADMIN over it.
+  static absl::Status Reserve(uint16_t port);
+  static absl::Status Release(uint16_t port);
 
  private:
   using Range = std::pair<uint16_t, uint16_t>;  // both included

@@ -25,8 +25,6 @@ struct BackendFactory {
   std::string name;
   // A second call in the same network, after the first backend is destroyed, is a restart: it finds what was there.
   std::function<absl::StatusOr<std::unique_ptr<Backend>>(const TestNetwork&)> create;
-  // Whether the kernel gives packets to exact listeners before the backend is asked, which can then disown none.
-  bool kernel_comes_first = false;
 };
 
 inline std::ostream& operator<<(std::ostream& out, const BackendFactory& factory) { return out << factory.name; }

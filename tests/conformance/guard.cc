@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // The guard: who may bind a published port.
 #include <errno.h>
+#include <gmock/gmock.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <fstream>
 
+#include "absl/strings/str_cat.h"
 #include "sys/capabilities.h"
 #include "sys/errno_status.h"
 #include "tests/conformance/conformance.h"
@@ -45,6 +49,26 @@ std::string OpenResultWithoutNetAdmin(const SocketSpec& spec) {
 }
 
 void Guard(Route& route) { route.guard = true; }
+
+constexpr char kReserved[] = "/proc/sys/net/ipv4/ip_local_reserved_ports";
+
+void SetEphemeralPorts(int first, int last) {
+  std::ofstream range("/proc/sys/net/ipv4/ip_local_port_range");
+  range << first << " " << last << std::flush;
+  ASSERT_TRUE(range.good());
+}
+
+void SetReservedPorts(const std::string& list) {
+  std::ofstream reserved(kReserved);
+  reserved << list << std::flush;
+  ASSERT_TRUE(reserved.good());
+}
+
+std::string ReservedPorts() {
+  std::string list;
+  std::getline(std::ifstream(kReserved), list);
+  return list;
+}
 
 }  // namespace
 
@@ -88,9 +112,7 @@ TEST_P(ForEachProtocol, TheGuardKnowsIpv6AndMappedAddresses) {
 TEST_P(ForEachProtocol, AStrangerDoesNotGetThePublishedPortByAskingForPort0) {
   const auto& [factory, protocol] = GetParam();
   StartBackend(factory);
-  std::ofstream range("/proc/sys/net/ipv4/ip_local_port_range");
-  range << kPort << " " << kPort + 1 << std::flush;
-  ASSERT_TRUE(range.good());
+  SetEphemeralPorts(kPort, kPort + 1);
   SocketSpec dual = At(protocol, "127.84.3.1");
   dual.dual_stack = true;
   Player service("service", dual);
@@ -116,15 +138,13 @@ TEST_P(ForEachProtocol, AStrangerDoesNotGetThePublishedPortByAskingForPort0) {
   }
 }
 
-// The kernel chooses the port where nobody can refuse it; so the stranger has it. hook-b does not believe in him, and
-// he gets no packets. At hook D the kernel has found him before it asks: see the next test for the remedy.
-TEST_P(ForEachProtocol, AStrangerWhomThePortWasGivenLateGetsNothingFromABackendThatKnowsHim) {
+// With IP_BIND_ADDRESS_NO_PORT the kernel gives the port in listen() or at the first send, where no program can refuse
+// it.
+TEST_P(ForEachProtocol, AStrangerIsNotGivenThePublishedPortLaterEither) {
   const auto& [factory, protocol] = GetParam();
-  const char* winner = factory.kernel_comes_first ? "stranger" : "service";
+  const char* none_left = protocol == Protocol::kTcp ? "EADDRINUSE" : "EAGAIN";
   StartBackend(factory);
-  std::ofstream range("/proc/sys/net/ipv4/ip_local_port_range");
-  range << kPort << " " << kPort + 1 << std::flush;
-  ASSERT_TRUE(range.good());
+  SetEphemeralPorts(kPort, kPort + 1);
   SocketSpec dual = At(protocol, "127.84.3.1");
   dual.dual_stack = true;
   Player service("service", dual);
@@ -132,55 +152,104 @@ TEST_P(ForEachProtocol, AStrangerWhomThePortWasGivenLateGetsNothingFromABackendT
   Publish(protocol, {&service}, {"192.0.2.0/24", "2001:db8::/64"}, Guard);
   for (const char* address : {"192.0.2.7", "2001:db8::7"}) {
     SCOPED_TRACE(address);
+    const SocketSpec late{.protocol = protocol, .at = {Ip(address), 0}, .late_port = true};
     Player taken("taken", {.protocol = protocol, .at = {Ip(address), kPort + 1}});
     ASSERT_OPEN(taken);
-    Player stranger("stranger", {.protocol = protocol, .at = {Ip(address), 0}, .late_port = true});
-    {
-      WithoutNetAdmin unprivileged;
-      ASSERT_OPEN(stranger);
-    }
-    EXPECT_EQ(Who(protocol, address, {&service, &stranger}), winner);
+    EXPECT_EQ(OpenResultWithoutNetAdmin(late), none_left);
+    EXPECT_EQ(Who(protocol, address, {&service}), "service");
     RestartBackend(factory);
     ASSERT_OK(backend_->Tick());
-    EXPECT_EQ(Who(protocol, address, {&service, &stranger}), winner);
-    service.Close();
-    EXPECT_EQ(Who(protocol, address, {&service, &stranger}), "stranger");
-    ASSERT_OPEN(service);
-    Publish(protocol, {&service}, {"192.0.2.0/24", "2001:db8::/64"}, Guard);
+    EXPECT_EQ(OpenResultWithoutNetAdmin(late), none_left);
+    EXPECT_EQ(Who(protocol, address, {&service}), "service");
+    taken.Close();
+    EXPECT_EQ(OpenResultWithoutNetAdmin(late), "bound");
   }
 }
 
-// What is to be done about a published port among the ephemeral ones.
-TEST_P(ForEachProtocol, AReservedPortIsGivenToNobody) {
+// The kernel's list of reserved ports is the administrator's: what he has put there stays, and no more than that.
+TEST_P(ForEachProtocol, ThePortIsReservedAsLongAsAGuardedRouteLeadsFromIt) {
   const auto& [factory, protocol] = GetParam();
   StartBackend(factory);
-  std::ofstream range("/proc/sys/net/ipv4/ip_local_port_range"), reserved("/proc/sys/net/ipv4/ip_local_reserved_ports");
-  range << kPort << " " << kPort + 1 << std::flush;
-  reserved << kPort << std::flush;
-  ASSERT_TRUE(range.good() && reserved.good());
+  SetEphemeralPorts(kPort - 10, kPort + 10);
+  SetReservedPorts(absl::StrCat(kPort - 2, "-", kPort - 1, ",", kPort + 2));
+  const std::string given = ReservedPorts();
+  const std::string with_ours = absl::StrCat(kPort - 2, "-", kPort, ",", kPort + 2);
   Player service("service", At(protocol, "127.84.3.1"));
   ASSERT_OPEN(service);
-  Publish(protocol, {&service}, {"0.0.0.0/0"}, Guard);
-  Player stranger("stranger", {.protocol = protocol, .at = {Ip("192.0.2.7"), 0}, .late_port = true});
-  {
-    WithoutNetAdmin unprivileged;
-    ASSERT_OPEN(stranger);
-  }
-  EXPECT_EQ(WhoAnswers(*network_, protocol, {Ip("192.0.2.7"), kPort + 1}, {&service, &stranger}), "stranger");
-  EXPECT_EQ(Who(protocol, "192.0.2.7", {&service, &stranger}), "service");
+  Publish(protocol, {&service}, {"192.0.2.7/32"});
+  EXPECT_EQ(ReservedPorts(), given);
+  Publish(protocol, {&service}, {"192.0.2.8/32"}, Guard);
+  EXPECT_EQ(ReservedPorts(), with_ours);
+  Publish(protocol, {&service}, {"192.0.2.9/32"}, Guard);
+  RestartBackend(factory);
+  const auto remove = [&](const char* prefix) {
+    ASSERT_OK(backend_->RemoveRoutes({{protocol, kPort, *Prefix::Parse(prefix)}}));
+  };
+  remove("192.0.2.8/32");
+  EXPECT_EQ(ReservedPorts(), with_ours);
+  RestartBackend(factory);
+  remove("192.0.2.9/32");
+  EXPECT_EQ(ReservedPorts(), given);
+  // One that was there before stays.
+  SetReservedPorts(absl::StrCat(kPort));
+  Publish(protocol, {&service}, {"192.0.2.8/32"}, Guard);
+  RestartBackend(factory);
+  remove("192.0.2.8/32");
+  EXPECT_EQ(ReservedPorts(), absl::StrCat(kPort));
 }
 
-TEST_P(ForTheBackend, AnAdministratorHasThePortThatHeWasGiven) {
-  StartBackend(GetParam());
-  std::ofstream range("/proc/sys/net/ipv4/ip_local_port_range");
-  range << kPort << " " << kPort << std::flush;
-  ASSERT_TRUE(range.good());
+TEST_P(ForTheBackend, APortThatBecomesEphemeralOrIsTakenOffTheListIsReservedAtTheNextTick) {
+  const BackendFactory& factory = GetParam();
+  StartBackend(factory);
+  SetEphemeralPorts(kPort + 1, kPort + 10);
   Player service("service", At(Protocol::kTcp, "127.84.3.1"));
   ASSERT_OPEN(service);
   Publish(Protocol::kTcp, {&service}, {"0.0.0.0/0"}, Guard);
-  Player late("late", {.at = {Ip("192.0.2.7"), 0}, .late_port = true});
-  ASSERT_OPEN(late);
-  EXPECT_EQ(Who(Protocol::kTcp, "192.0.2.7", {&service, &late}), "late");
+  EXPECT_EQ(ReservedPorts(), "");
+  SetEphemeralPorts(kPort - 1, kPort + 10);
+  ASSERT_OK(backend_->Tick());
+  EXPECT_EQ(ReservedPorts(), absl::StrCat(kPort));
+  SetReservedPorts(absl::StrCat(kPort + 2));
+  ASSERT_OK(backend_->Tick());
+  EXPECT_EQ(ReservedPorts(), absl::StrCat(kPort, ",", kPort + 2));
+  RestartBackend(factory);
+  ASSERT_OK(backend_->RemoveRoutes({{Protocol::kTcp, kPort, *Prefix::Parse("0.0.0.0/0")}}));
+  EXPECT_EQ(ReservedPorts(), absl::StrCat(kPort + 2));
+}
+
+TEST_P(ForTheBackend, ARouteThatIsNotGuardedAnyMoreLetsThePortGoAtTheNextTick) {
+  StartBackend(GetParam());
+  SetEphemeralPorts(kPort - 1, kPort + 10);
+  Player service("service", At(Protocol::kTcp, "127.84.3.1"));
+  ASSERT_OPEN(service);
+  Publish(Protocol::kTcp, {&service}, {"0.0.0.0/0"}, Guard);
+  EXPECT_EQ(ReservedPorts(), absl::StrCat(kPort));
+  Publish(Protocol::kTcp, {&service}, {"0.0.0.0/0"});
+  ASSERT_OK(backend_->Tick());
+  EXPECT_EQ(ReservedPorts(), "");
+}
+
+// Where the list cannot be written, what could not be guarded is not published.
+TEST_P(ForTheBackend, WithoutAReservationTheRouteIsRefused) {
+  const BackendFactory& factory = GetParam();
+  StartBackend(factory);
+  SetEphemeralPorts(kPort - 1, kPort + 10);
+  Player service("service", At(Protocol::kTcp, "127.84.3.1"));
+  ASSERT_OPEN(service);
+  const auto group = backend_->NewGroup();
+  ASSERT_OK(group.status());
+  Route route{.key = {Protocol::kTcp, kPort, *Prefix::Parse("0.0.0.0/0")}, .group = *group, .guard = true};
+  ASSERT_EQ(mount("/proc/sys", "/proc/sys", nullptr, MS_BIND, nullptr), 0) << strerror(errno);
+  ASSERT_EQ(mount(nullptr, "/proc/sys", nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr), 0) << strerror(errno);
+  const absl::Status refused = backend_->AddRoutes({route});
+  ASSERT_EQ(umount("/proc/sys"), 0);
+  EXPECT_THAT(std::string(refused.message()),
+              testing::AllOf(testing::HasSubstr("port 8080 is guarded"), testing::HasSubstr("Read-only file system"),
+                             testing::HasSubstr("ip_local_reserved_ports, or publish it with guard = false")));
+  EXPECT_TRUE(backend_->Routes()->empty());
+  EXPECT_EQ(ReservedPorts(), "");
+  ASSERT_OK(backend_->AddRoutes({route}));
+  EXPECT_EQ(ReservedPorts(), absl::StrCat(kPort));
 }
 
 TEST_P(ForEachProtocol, TheGuardKeepsToItsPrefix) {

@@ -16,7 +16,7 @@ absl::StatusOr<std::unique_ptr<Backend>> CreateHookD(const TestNetwork& network)
   return std::unique_ptr<Backend>(*std::move(backend));
 }
 
-INSTANTIATE_CONFORMANCE(HookD, (BackendFactory{"hook_d", CreateHookD, /*kernel_comes_first=*/true}));
+INSTANTIATE_CONFORMANCE(HookD, (BackendFactory{"hook_d", CreateHookD}));
 
 }  // namespace
 }  // namespace forcebind

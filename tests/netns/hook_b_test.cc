@@ -10,12 +10,14 @@
 
 #include <algorithm>
 #include <atomic>
+#include <fstream>
 #include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "supervisor/bpf_backend.h"
 #include "supervisor/bpf_test_run.h"
 #include "sys/capabilities.h"
+#include "sys/small_file.h"
 #include "sys/socket_info.h"
 #include "tests/support/netns.h"
 
@@ -63,11 +65,13 @@ class HookBTest : public testing::Test {
   }
 
   // Publishes a listener of our own for every IPv4 address; its cookie.
-  uint64_t PublishEverywhere(const UniqueFd& listener, uint16_t port) {
+  uint64_t PublishEverywhere(const UniqueFd& listener, uint16_t port, bool guard = false) {
     const GroupId group = *backend_->NewGroup();
     EXPECT_TRUE(backend_->AddSocket(group, listener.get()).ok());
     EXPECT_TRUE(
-        backend_->AddRoutes({{.key = {Protocol::kTcp, port, Prefix::All(Family::kIpv4)}, .group = group}}).ok());
+        backend_
+            ->AddRoutes({{.key = {Protocol::kTcp, port, Prefix::All(Family::kIpv4)}, .group = group, .guard = guard}})
+            .ok());
     return SocketCookie(listener.get());
   }
 
@@ -195,6 +199,38 @@ TEST_F(HookBTest, UnloadEndsPublishingAndRemovesEverything) {
   ASSERT_OK(BpfBackend::Unload(options_.bpf_dir));
   EXPECT_FALSE(IsThere(options_.bpf_dir));
   ASSERT_OK(BpfBackend::Unload(options_.bpf_dir));
+}
+
+TEST_F(HookBTest, UnloadReleasesThePortsThatWereReserved) {
+  const char* list = "/proc/sys/net/ipv4/ip_local_reserved_ports";
+  Start();
+  std::ofstream(list) << "40001" << std::flush;
+  const UniqueFd listener = Listen("127.84.3.1", 40000);
+  PublishEverywhere(listener, 40000, /*guard=*/true);
+  EXPECT_EQ(*ReadSmallFile(list, 4096), "40000-40001\n");
+  EXPECT_EQ(BpfBackend::Unload(options_.bpf_dir).code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(*ReadSmallFile(list, 4096), "40000-40001\n");
+  backend_.reset();
+  {
+    auto other = TestNetwork::Create();
+    ASSERT_OK(other.status());
+    std::ofstream(list) << "40000" << std::flush;
+    ASSERT_OK(BpfBackend::Unload(options_.bpf_dir));
+    EXPECT_EQ(*ReadSmallFile(list, 4096), "40000\n") << "the state was of another network namespace";
+  }
+}
+
+// How a backend that stands before the kernel's exact listeners leaves packets to them.
+TEST_F(HookBTest, CountsWhatItLeavesToAnExactListener) {
+  Start();
+  const UniqueFd listener = Listen("127.84.3.1", 8080), exact = Listen("192.0.2.7", 8080);
+  PublishEverywhere(listener, 8080);
+  EXPECT_EQ(WhoGets("192.0.2.7", 8080), 0u);
+  EXPECT_NE(WhoGets("192.0.2.8", 8080), 0u);
+  const auto totals = backend_->Totals();
+  ASSERT_OK(totals.status());
+  EXPECT_EQ(totals->yielded, 1u);
+  EXPECT_EQ(totals->dispatched, 1u);
 }
 
 TEST_F(HookBTest, ListenersBeyondTheTablesRoomAreCountedAndDoNoHarm) {

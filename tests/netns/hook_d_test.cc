@@ -6,7 +6,6 @@
 #include <signal.h>
 
 #include <atomic>
-#include <fstream>
 #include <set>
 #include <thread>
 
@@ -16,7 +15,6 @@ namespace forcebind {
 namespace {
 
 using ::testing::Contains;
-using ::testing::HasSubstr;
 using ::testing::Not;
 
 class HookDTest : public SupervisorTest {
@@ -39,13 +37,6 @@ class HookDTest : public SupervisorTest {
     return Json::parse(client.ReceiveDocument(), nullptr, false);
   }
 };
-
-// A setting of net.ipv4 in the test's network namespace.
-bool SetNet(const char* name, const char* value) {
-  std::ofstream file(absl::StrCat("/proc/sys/net/ipv4/", name));
-  file << value << std::flush;
-  return file.good();
-}
 
 TEST_F(HookDTest, TracksNobody) {
   EXPECT_EQ(Status()["backend"], "hook-d");
@@ -199,30 +190,6 @@ TEST_F(HookDTest, TheNextListenerTakesOverAfterARestartToo) {
   EXPECT_EQ(Status()["services"][0]["listeners"].size(), 1u);
   EXPECT_EQ(FromClient("192.0.2.7:1234"), 0);
   EXPECT_TRUE(HasWaiting(second.get()));
-}
-
-TEST_F(HookDTest, APortThatTheKernelGivesAwayIsNamed) {
-  constexpr char kWarning[] = "tcp/80 is published and guarded, but the kernel may give it to anybody's socket";
-  ASSERT_TRUE(SetNet("ip_unprivileged_port_start", "0"));  // no privileged port can be given out
-  ASSERT_TRUE(SetNet("ip_local_port_range", "80 60999"));
-  ASSERT_TRUE(SetNet("ip_local_reserved_ports", "80"));
-  {
-    TestClient web = Connect();
-    const UniqueFd listener = Publish(&web, "web");
-    EXPECT_THAT(supervisor_->StderrText(), Not(HasSubstr(kWarning)));
-  }
-  Restart("hook-b");
-  ASSERT_TRUE(SetNet("ip_local_reserved_ports", "81"));
-  {
-    TestClient web = Connect();
-    const UniqueFd listener = Publish(&web, "web");
-    EXPECT_THAT(supervisor_->StderrText(), Not(HasSubstr(kWarning)));
-  }
-  Restart("hook-d");
-  TestClient web = Connect();
-  const UniqueFd listener = Publish(&web, "web");
-  EXPECT_THAT(supervisor_->StderrText(), HasSubstr(kWarning));
-  EXPECT_THAT(supervisor_->StderrText(), HasSubstr("add 80 to net.ipv4.ip_local_reserved_ports\n"));
 }
 
 }  // namespace

@@ -30,6 +30,17 @@ TEST(EphemeralPorts, OtherTextIsAnError) {
   EXPECT_FALSE(EphemeralPorts::Parse("80\t90\n", "80-\n").ok());
 }
 
+TEST(EphemeralPorts, AListWithoutAPortHasAllOthers) {
+  const auto ports = EphemeralPorts::Parse("1024\t65535\n", "33000,40000-40002,65535\n");
+  ASSERT_TRUE(ports.ok()) << ports.status();
+  EXPECT_EQ(ports->ReservedWithout(33000), "40000-40002,65535-65535\n");
+  EXPECT_EQ(ports->ReservedWithout(40000), "33000-33000,40001-40002,65535-65535\n");
+  EXPECT_EQ(ports->ReservedWithout(40001), "33000-33000,40000-40000,40002-40002,65535-65535\n");
+  EXPECT_EQ(ports->ReservedWithout(65535), "33000-33000,40000-40002\n");
+  EXPECT_EQ(ports->ReservedWithout(80), "33000-33000,40000-40002,65535-65535\n");
+  EXPECT_EQ(EphemeralPorts::Parse("1024\t65535\n", "80\n")->ReservedWithout(80), "\n");
+}
+
 TEST(EphemeralPorts, TheKernelsOwnCanBeRead) { EXPECT_TRUE(EphemeralPorts::Read().ok()); }
 
 }  // namespace
