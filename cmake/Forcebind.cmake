@@ -75,6 +75,9 @@ target_link_libraries(fb_test_headers PRIVATE fb_base fb_absl GTest::gmock)
 target_precompile_headers(fb_test_headers PRIVATE
   <gmock/gmock.h> <gtest/gtest.h> <absl/status/statusor.h> <absl/strings/str_cat.h>)
 
+# All that the tests of the label vm run.
+add_custom_target(vm_tests)
+
 # fb_test(NAME LABEL unit|netns|root|vm… SOURCES … USES …): a GoogleTest program; each case is a ctest of its own, with the
 # label. Under vm, in the guest, the program is one ctest, guest.NAME: to start a program there takes longer than a case.
 function(fb_test name)
@@ -88,6 +91,7 @@ function(fb_test name)
   set_target_properties(${name} PROPERTIES UNITY_BUILD OFF) # tests use the same few names
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   if(vm IN_LIST arg_LABEL)
+    add_dependencies(vm_tests ${name})
     add_test(NAME guest.${name} COMMAND ${name})
     set_tests_properties(guest.${name} PROPERTIES LABELS vm TIMEOUT 2400)
     list(REMOVE_ITEM arg_LABEL vm)

@@ -24,7 +24,7 @@ void ServeOne(NotifyDevice& device, CallFunction handle, CallCounters* counters)
   counters->Add(answered ? outcome.verdict : Verdict::kGone, static_cast<uint64_t>(NowNs() - start));
 }
 
-// While calls come in all the time, poll(2) never says that the time is over.
+// poll(2) does not say whose time is over, and while calls come in all the time not even that one is.
 bool IsDue(const LoopSource& source, const CallCounters& counters) { return source.PollTimeoutMs(counters) == 0; }
 
 // For poll(2): -1 = for ever.
@@ -58,15 +58,16 @@ int RunNotifyLoop(NotifyDevice& device, CallFunction handle, absl::Span<LoopSour
                   CallCounters& counters) {
   std::vector<pollfd> fds(sources.size() + 1);
   for (;;) {
-    const int ready = Poll(&fds, device, sources, counters);
-    if (ready < 0 && errno != EINTR) return errno;
-    if (ready < 0) continue;
+    if (Poll(&fds, device, sources, counters) < 0) {
+      if (errno != EINTR) return errno;
+      continue;
+    }
     const bool called = (fds[0].revents & POLLIN) != 0, ended = !called && (fds[0].revents & (POLLHUP | POLLNVAL)) != 0;
     // POLLERR alone: a signal has come while the kernel looked (kernel/seccomp.c, seccomp_notify_poll).
     if (called) ServeOne(device, handle, &counters);
     // Last, since one of them may return in another process (launcher/reserve.h), for which nothing of this is true.
     for (size_t i = 0; i < sources.size(); ++i) {
-      if (ready == 0 || ended || fds[i + 1].revents != 0 || IsDue(*sources[i], counters)) sources[i]->OnPoll(counters);
+      if (ended || fds[i + 1].revents != 0 || IsDue(*sources[i], counters)) sources[i]->OnPoll(counters);
     }
     if (ended) return (fds[0].revents & POLLHUP) != 0 ? 0 : EBADF;
   }

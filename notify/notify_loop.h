@@ -25,9 +25,9 @@ class LoopSource {
   virtual ~LoopSource() = default;
   // To poll for input; -1 = nothing now.
   virtual int PollFd() const = 0;
-  // How long the loop may wait at most, in milliseconds; -1 = for ever.
+  // How long the loop may wait at most, in milliseconds: 0 = OnPoll() is due, -1 = for ever.
   virtual int PollTimeoutMs(const CallCounters& counters) const = 0;
-  // Input, a hang-up, or the time is over, this source's or another's; and once more at the end.
+  // Input, a hang-up, or it is due; and once more at the end.
   virtual void OnPoll(const CallCounters& counters) = 0;
 };
 

@@ -117,6 +117,17 @@ TEST(NotifyLoop, ASourceThatIsDueIsServedWhileCallsComeIn) {
   EXPECT_EQ(source.polls_, 4);
 }
 
+TEST(NotifyLoop, TheTimeOfOneSourceIsNotThatOfAnother) {
+  PipeDevice device;
+  CountingSource due, waiting;
+  due.timeout_ms_ = 0;
+  due.on_poll_ = [&] { device.End(); };
+  waiting.timeout_ms_ = 100000;
+  EXPECT_EQ(RunLoop(device, [](const Notification&) { return CallOutcome{}; }, {&waiting, &due}), 0);
+  EXPECT_EQ(due.polls_, 2);
+  EXPECT_EQ(waiting.polls_, 1) << "its last word alone";
+}
+
 TEST(NotifyLoop, TheCallOfWhoWasKilledIsInterruptedIfItStillWaits) {
   seccomp_notif request = {};
   const auto bytes = absl::MakeConstSpan(reinterpret_cast<const uint8_t*>(&request), sizeof(request));
