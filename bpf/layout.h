@@ -13,7 +13,7 @@
 #include <linux/types.h>
 
 /* To be raised with every change below: a supervisor refuses to take over maps of another version. */
-#define FB_LAYOUT_VERSION 1
+#define FB_LAYOUT_VERSION 2
 
 #define FB_FAMILY_IPV4 4
 #define FB_FAMILY_IPV6 6
@@ -57,9 +57,8 @@ struct fb_route_key {
 };
 #define FB_ROUTE_PREFIX_BASE 32
 
-#define FB_ROUTE_GUARD 1u    /* strangers may not bind the port on an address of this prefix */
-#define FB_ROUTE_REFUSE 2u   /* drop, rather than fall through, when no socket of the group lives */
-#define FB_ROUTE_RESERVED 4u /* the port is in ip_local_reserved_ports for us; the supervisor's own note */
+#define FB_ROUTE_GUARD 1u  /* strangers may not bind the port on an address of this prefix */
+#define FB_ROUTE_REFUSE 2u /* drop, rather than fall through, when no socket of the group lives */
 
 struct fb_route {
 	__u32 group; /* FB_NO_SLOT: nobody; the kernel's own lookup goes on */
@@ -99,6 +98,12 @@ struct fb_flow {
 };
 
 /* udp_sockets: hash from the cookie of a published UDP socket to its group (__u32). */
+
+/*
+ * reserved_ports: array, mapped, of 64 bits each: the ports that the supervisor has put into ip_local_reserved_ports.
+ * No program reads it.
+ */
+#define FB_PORT_WORDS 1024
 
 /* group_counters: per-CPU array by group. */
 struct fb_group_counters {

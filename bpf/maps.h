@@ -63,6 +63,14 @@ struct {
 } udp_sockets SEC(".maps");
 
 struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, FB_PORT_WORDS);
+	__type(key, __u32);
+	__type(value, __u64);
+} reserved_ports SEC(".maps");
+
+struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, FB_MAX_GROUPS);
 	__type(key, __u32);

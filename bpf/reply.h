@@ -19,12 +19,18 @@
 #include "kernel_types.h"
 #include "maps.h"
 
-static __always_inline __u32 *fb_published_group(struct bpf_sock_addr *ctx)
+static __always_inline bool fb_publishes_udp(void)
 {
 	struct fb_state *st = bpf_map_lookup_elem(&state, &fb_zero);
+
+	return st && FB_READ(st->udp_published);
+}
+
+static __always_inline __u32 *fb_published_group(struct bpf_sock_addr *ctx)
+{
 	__u64 cookie;
 
-	if (!st || !FB_READ(st->udp_published))
+	if (!fb_publishes_udp())
 		return NULL;
 	cookie = bpf_get_socket_cookie(ctx);
 	return bpf_map_lookup_elem(&udp_sockets, &cookie);
@@ -102,7 +108,7 @@ int fb_reply_release(struct bpf_sock *ctx)
 {
 	__u64 cookie;
 
-	if (ctx->protocol != IPPROTO_UDP)
+	if (ctx->protocol != IPPROTO_UDP || !fb_publishes_udp())
 		return 1;
 	cookie = bpf_get_socket_cookie(ctx);
 	bpf_map_delete_elem(&udp_sockets, &cookie);

@@ -107,30 +107,23 @@ absl::Status ZeroCounters(int map, uint32_t index) {
 // At stage F nobody is kept from anything.
 bool IsGuarded(const Route& route) { return route.guard && route.key.stage == Stage::kD; }
 
-absl::StatusOr<std::vector<uint16_t>> ReservedPorts(const BpfTable<fb_route_key, fb_route>& routes) {
-  std::vector<uint16_t> ports;
-  absl::Status status = routes.ForEach([&](const fb_route_key& key, const fb_route& value) {
-    if ((value.flags & FB_ROUTE_RESERVED) != 0) ports.push_back(ntohs(key.port));
-    return absl::OkStatus();
-  });
-  if (!status.ok()) return status;
-  return ports;
+template <typename Key, typename Value>
+absl::StatusOr<BpfTable<Key, Value>> OpenPinned(const std::string& bpf_dir, const char* name) {
+  return BpfTable<Key, Value>::Open(UniqueFd(bpf_obj_get(absl::StrCat(bpf_dir, "/", name).c_str())), name);
 }
 
-// Those that the supervisor whose state is pinned there has reserved in our network namespace; none if that is not to
-// be found out, as where the state is of another version.
-std::vector<uint16_t> PinnedReservedPorts(const std::string& bpf_dir) {
-  const uint32_t zero = 0;
-  fb_state state{};
-  const UniqueFd pinned_state(bpf_obj_get(absl::StrCat(bpf_dir, "/state").c_str()));
-  if (bpf_map_lookup_elem(pinned_state.get(), &zero, &state) != 0) return {};
+// What the supervisor whose state is pinned there has noted; an error if that is not of this version and our network
+// namespace.
+absl::StatusOr<PortReservations> PinnedReservations(const std::string& bpf_dir) {
+  const auto state = OpenPinned<uint32_t, fb_state>(bpf_dir, "state");
+  if (!state.ok()) return state.status();
+  const auto value = state->Get(0);
+  if (!value.ok()) return value.status();
   const absl::StatusOr<uint64_t> netns_cookie = OwnNetnsCookie();
-  if (!netns_cookie.ok() || state.netns_cookie != *netns_cookie || state.layout_version != FB_LAYOUT_VERSION) return {};
-  auto routes =
-      BpfTable<fb_route_key, fb_route>::Open(UniqueFd(bpf_obj_get(absl::StrCat(bpf_dir, "/routes").c_str())), "routes");
-  if (!routes.ok()) return {};
-  const auto ports = ReservedPorts(*routes);
-  return ports.ok() ? *ports : std::vector<uint16_t>();
+  if (!netns_cookie.ok()) return netns_cookie.status();
+  if ((*value)->layout_version != FB_LAYOUT_VERSION || (*value)->netns_cookie != *netns_cookie)
+    return absl::FailedPreconditionError("not ours");
+  return PortReservations::Open(OpenPinned<uint32_t, uint64_t>(bpf_dir, "reserved_ports"), {});
 }
 
 }  // namespace
@@ -148,11 +141,9 @@ absl::StatusOr<std::unique_ptr<BpfBackend>> BpfBackend::Create(const BpfBackendO
 }
 
 absl::Status BpfBackend::Unload(const std::string& bpf_dir) {
-  // Asked for now, and released when publishing is over.
-  PortReservations reservations({});
-  for (const uint16_t port : PinnedReservedPorts(bpf_dir)) reservations.TakeOver(port);
-  if (absl::Status status = PinDir::Remove(bpf_dir); !status.ok()) return status;
-  return reservations.ReleaseAllBut({});
+  auto reservations = PinnedReservations(bpf_dir);
+  if (absl::Status status = PinDir::Remove(bpf_dir); !status.ok() || !reservations.ok()) return status;
+  return reservations->ReleaseAllBut({});
 }
 
 absl::Status BpfBackend::Init(uint64_t netns_cookie) {
@@ -192,14 +183,13 @@ absl::Status BpfBackend::OpenTables() {
   auto udp_sockets = programs_.Table<uint64_t, uint32_t>("udp_sockets");
   if (!udp_sockets.ok()) return udp_sockets.status();
   udp_sockets_ = *std::move(udp_sockets);
+  auto reservations = PortReservations::Open(programs_.Table<uint32_t, uint64_t>("reserved_ports"), options_.log);
+  if (!reservations.ok()) return reservations.status();
+  reservations_ = *std::move(reservations);
 
   absl::flat_hash_set<GroupId> routed;
   absl::Status status = ForEachRoute([&](const Route& route) { routed.insert(route.group); });
   if (!status.ok()) return status;
-  const auto reserved = ReservedPorts(routes_);
-  if (!reserved.ok()) return reserved.status();
-  for (const uint16_t port : *reserved) reservations_.TakeOver(port);
-  if (absl::Status kept = KeepReservations(); !kept.ok()) options_.log(std::string(kept.message()));
   // Slots and numbers that the supervisor before this one set free may have been seen by a lookup until now.
   (void)WaitForRunningPrograms();
   auto slots = BpfSlots::Open(programs_, routed);
@@ -226,7 +216,9 @@ absl::Status BpfBackend::Attach() {
   if (absl::Status status = programs_.AttachTracking(cgroup->get()); !status.ok()) return status;
   if (tracker_ != nullptr)
     if (absl::Status status = tracker_->Seed(); !status.ok()) return status;
-  return programs_.AttachDispatch(cgroup->get(), netns.get());
+  if (absl::Status status = programs_.AttachDispatch(cgroup->get(), netns.get()); !status.ok()) return status;
+  if (absl::Status kept = KeepReservations(); !kept.ok()) options_.log(std::string(kept.message()));
+  return absl::OkStatus();
 }
 
 absl::Status BpfBackend::CheckStageF() const {
@@ -257,43 +249,31 @@ absl::Status BpfBackend::AddRoutes(absl::Span<const Route> routes) {
   for (const Route& route : routes) {
     if (route.key.stage == Stage::kF)
       if (absl::Status status = CheckStageF(); !status.ok()) return About(status, Describe(route.key));
-    if (absl::Status status = Put(route); !status.ok())
+    if (absl::Status status = RoutesOf(route.key.stage).Put(ToMap(route.key), ToMap(route)); !status.ok())
       return About(status, absl::StrCat("add a route for ", Describe(route.key)));
   }
   return absl::OkStatus();
 }
 
-absl::Status BpfBackend::Put(const Route& route) {
-  fb_route value = ToMap(route);
-  if (IsGuarded(route) && reservations_.Has(route.key.port)) value.flags |= FB_ROUTE_RESERVED;
-  return RoutesOf(route.key.stage).Put(ToMap(route.key), value);
-}
-
 absl::Status BpfBackend::RemoveRoutes(absl::Span<const RouteKey> keys) {
-  bool reserved = false;
-  for (const RouteKey& key : keys) {
+  for (const RouteKey& key : keys)
     if (absl::Status status = RoutesOf(key.stage).Erase(ToMap(key)); !status.ok())
       return About(status, absl::StrCat("remove the route for ", Describe(key)));
-    reserved = reserved || reservations_.Has(key.port);
-  }
-  return reserved ? KeepReservations() : absl::OkStatus();
+  return absl::OkStatus();
 }
 
-// The routes may be fewer, the range of ephemeral ports another, and the kernel's list written anew.
+// The routes may be others by now, the range of ephemeral ports as well, and the kernel's list may have been written
+// anew.
 absl::Status BpfBackend::KeepReservations() {
-  std::vector<Route> guarded;
+  if (state_[0].guarded == 0) return absl::OkStatus();
   absl::flat_hash_set<uint16_t> ports;
   absl::Status status = ForEachRoute([&](const Route& route) {
-    if (!IsGuarded(route)) return;
-    guarded.push_back(route);
-    ports.insert(route.key.port);
+    if (IsGuarded(route)) ports.insert(route.key.port);
   });
   if (!status.ok()) return status;
-  if (status = reservations_.Reserve(ports); !status.ok()) return status;
-  for (const Route& route : guarded)
-    if (reservations_.Has(route.key.port))
-      if (status = Put(route); !status.ok()) return status;
-  return reservations_.ReleaseAllBut(ports);
+  status = reservations_.Reserve(ports);
+  status.Update(reservations_.ReleaseAllBut(ports));
+  return status;
 }
 
 absl::StatusOr<std::vector<Route>> BpfBackend::Routes() {
@@ -349,10 +329,10 @@ absl::StatusOr<BackendTotals> BpfBackend::Totals() {
 }
 
 absl::Status BpfBackend::Tick() {
-  if (state_[0].guarded != 0)
-    if (absl::Status status = KeepReservations(); !status.ok()) return status;
-  if (absl::Status status = slots_->Tick(); !status.ok()) return status;
-  return tracker_ != nullptr ? tracker_->Tick() : absl::OkStatus();
+  absl::Status status = slots_->Tick();
+  if (tracker_ != nullptr) status.Update(tracker_->Tick());
+  status.Update(KeepReservations());
+  return status;
 }
 
 }  // namespace forcebind

@@ -88,10 +88,7 @@ class BpfBackend : public Backend {
 
  private:
   BpfBackend(BpfBackendOptions options, std::unique_ptr<PinDir> pins, BpfPrograms programs)
-      : options_(std::move(options)),
-        pins_(std::move(pins)),
-        programs_(std::move(programs)),
-        reservations_(options_.log) {}
+      : options_(std::move(options)), pins_(std::move(pins)), programs_(std::move(programs)) {}
   absl::Status Init(uint64_t netns_cookie);
   absl::Status MapState(uint64_t netns_cookie);
   absl::Status OpenTables();
@@ -100,7 +97,6 @@ class BpfBackend : public Backend {
   bool tracks() const { return options_.hook == Hook::kB; }
   BpfTable<fb_route_key, fb_route>& RoutesOf(Stage stage) { return stage == Stage::kD ? routes_ : fallback_routes_; }
   absl::Status ForEachRoute(const std::function<void(const Route&)>& visit);
-  absl::Status Put(const Route& route);
   absl::Status KeepReservations();
   absl::Status RegisterUdp(GroupId group, int fd, uint64_t cookie);
 

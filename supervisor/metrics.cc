@@ -40,7 +40,7 @@ void AddServices(const std::vector<Registry::ServiceView>& services, Exposition*
   uint64_t listeners = 0;
   out->Family("forcebind_dispatched_total", "counter", "New connections and datagrams given to a published socket.");
   for (const auto& service : services) out->Sample(Label("service", service.name), service.counters.dispatched);
-  out->Family("forcebind_fell_through_total", "counter", "Those left to the kernel's own lookup.");
+  out->Family("forcebind_fell_through_total", "counter", "Those for which no socket of the service lived.");
   for (const auto& service : services) out->Sample(Label("service", service.name), service.counters.fell_through);
   for (const auto& service : services) listeners += service.listeners.size();
   out->Only("forcebind_services", "gauge", "Services that run.", services.size());

@@ -8,8 +8,10 @@
 #include <algorithm>
 #include <charconv>
 #include <optional>
+#include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "sys/errno_status.h"
 #include "sys/unique_fd.h"
 
@@ -75,7 +77,7 @@ absl::StatusOr<EphemeralPorts> EphemeralPorts::Parse(std::string_view range, std
   const auto high = TakePort(&range);
   if (!low || !separated || !high) return Unreadable("net.ipv4.ip_local_port_range");
   ports.range_ = {*low, *high};
-  while (!reserved.empty() && reserved.front() != '\n') {
+  while (!Take('\n', &reserved)) {
     const auto first = TakePort(&reserved);
     const auto last = Take('-', &reserved) ? TakePort(&reserved) : first;
     if (!first || !last) return Unreadable("net.ipv4.ip_local_reserved_ports");
@@ -98,28 +100,33 @@ bool EphemeralPorts::Contains(uint16_t port) const {
   return holds(range_) && std::none_of(reserved_.begin(), reserved_.end(), holds);
 }
 
-std::string EphemeralPorts::ReservedWithout(uint16_t port) const {
+std::string EphemeralPorts::ReservedWithout(absl::Span<const uint16_t> ports) const {
+  const std::set<uint16_t> without(ports.begin(), ports.end());
   std::string list;
   const auto add = [&list](int first, int last) {
-    if (first <= last) absl::StrAppend(&list, list.empty() ? "" : ",", first, "-", last);
+    if (first > last) return;
+    absl::StrAppend(&list, list.empty() ? "" : ",", first);
+    if (first != last) absl::StrAppend(&list, "-", last);
   };
-  for (const auto& [first, last] : reserved_) {
-    if (port < first || port > last) {
-      add(first, last);
-    } else {
-      add(first, port - 1);
-      add(port + 1, last);
+  for (const auto& [low, high] : reserved_) {
+    int first = low;
+    for (auto port = without.lower_bound(low); port != without.end() && *port <= high; ++port) {
+      add(first, *port - 1);
+      first = *port + 1;
     }
+    add(first, high);
   }
   return list + "\n";
 }
 
-absl::Status EphemeralPorts::Reserve(uint16_t port) { return WriteReserved(absl::StrCat(port, "\n"), 1); }
+absl::Status EphemeralPorts::Reserve(absl::Span<const uint16_t> ports) {
+  return WriteReserved(absl::StrCat(absl::StrJoin(ports, ","), "\n"), 1);
+}
 
-absl::Status EphemeralPorts::Release(uint16_t port) {
-  const auto ports = Read();
-  if (!ports.ok()) return ports.status();
-  return WriteReserved(ports->ReservedWithout(port), 0);
+absl::Status EphemeralPorts::Release(absl::Span<const uint16_t> ports) {
+  const auto all = Read();
+  if (!all.ok()) return all.status();
+  return WriteReserved(all->ReservedWithout(ports), 0);
 }
 
 }  // namespace forcebind

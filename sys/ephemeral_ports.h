@@ -5,7 +5,10 @@
 // UDP; who names it gets it.
 //
 // THREADS  Value type. The kernel has a way to add to the list, and none to take from it but to write what is left:
-// what another process writes while Release() runs may be lost. Tested by tests/unit/sys/ephemeral_ports_test.cc.
+// what another process writes while Release() runs may be lost. What is left goes in pieces if it is longer than 4,095
+// bytes, and between two of them its end is not in force.
+//
+// Tested by tests/unit/sys/ephemeral_ports_test.cc and tests/conformance/guard.cc.
 #ifndef FORCEBIND_SYS_EPHEMERAL_PORTS_H_
 #define FORCEBIND_SYS_EPHEMERAL_PORTS_H_
 
@@ -17,6 +20,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 
 namespace forcebind {
 
@@ -29,13 +33,13 @@ class EphemeralPorts {
 
   bool Contains(uint16_t port) const;
 
-  // The list for net.ipv4.ip_local_reserved_ports that is left without the port.
-  std::string ReservedWithout(uint16_t port) const;
+  // The list for net.ipv4.ip_local_reserved_ports that is left without those ports.
+  std::string ReservedWithout(absl::Span<const uint16_t> ports) const;
 
-  // Put the port on that list, and take it off, in the calling thread's network namespace; no error if it is there or
-  // not there. PERMISSION_DENIED without CAP_NET_ADMIN over it.
-  static absl::Status Reserve(uint16_t port);
-  static absl::Status Release(uint16_t port);
+  // Put ports on that list, and take them off, in the calling thread's network namespace; no error if one is there or
+  // not there. They want CAP_NET_ADMIN over it, or its root.
+  static absl::Status Reserve(absl::Span<const uint16_t> ports);
+  static absl::Status Release(absl::Span<const uint16_t> ports);
 
  private:
   using Range = std::pair<uint16_t, uint16_t>;  // both included

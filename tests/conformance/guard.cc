@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The guard: who may bind a published port.
 #include <errno.h>
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <linux/capability.h>
 #include <sched.h>
@@ -12,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
@@ -60,14 +62,15 @@ void SetEphemeralPorts(int first, int last) {
 
 void SetReservedPorts(const std::string& list) {
   std::ofstream reserved(kReserved);
-  reserved << list << std::flush;
+  reserved << list << "\n" << std::flush;
   ASSERT_TRUE(reserved.good());
 }
 
 std::string ReservedPorts() {
-  std::string list;
-  std::getline(std::ifstream(kReserved), list);
-  return list;
+  const UniqueFd fd(open(kReserved, O_RDONLY | O_CLOEXEC));
+  std::string list(1 << 18, '\0');  // a second read() gives nothing
+  list.resize(std::max<ssize_t>(read(fd.get(), list.data(), list.size()), 0));
+  return list.substr(0, list.find('\n'));
 }
 
 }  // namespace
@@ -184,11 +187,18 @@ TEST_P(ForEachProtocol, ThePortIsReservedAsLongAsAGuardedRouteLeadsFromIt) {
   RestartBackend(factory);
   const auto remove = [&](const char* prefix) {
     ASSERT_OK(backend_->RemoveRoutes({{protocol, kPort, *Prefix::Parse(prefix)}}));
+    ASSERT_OK(backend_->Tick());
   };
   remove("192.0.2.8/32");
   EXPECT_EQ(ReservedPorts(), with_ours);
   RestartBackend(factory);
   remove("192.0.2.9/32");
+  EXPECT_EQ(ReservedPorts(), given);
+  // A supervisor that was killed before it could release it.
+  Publish(protocol, {&service}, {"192.0.2.8/32"}, Guard);
+  EXPECT_EQ(ReservedPorts(), with_ours);
+  ASSERT_OK(backend_->RemoveRoutes({{protocol, kPort, *Prefix::Parse("192.0.2.8/32")}}));
+  RestartBackend(factory);
   EXPECT_EQ(ReservedPorts(), given);
   // One that was there before stays.
   SetReservedPorts(absl::StrCat(kPort));
@@ -212,9 +222,57 @@ TEST_P(ForTheBackend, APortThatBecomesEphemeralOrIsTakenOffTheListIsReservedAtTh
   SetReservedPorts(absl::StrCat(kPort + 2));
   ASSERT_OK(backend_->Tick());
   EXPECT_EQ(ReservedPorts(), absl::StrCat(kPort, ",", kPort + 2));
-  RestartBackend(factory);
   ASSERT_OK(backend_->RemoveRoutes({{Protocol::kTcp, kPort, *Prefix::Parse("0.0.0.0/0")}}));
+  ASSERT_OK(backend_->Tick());
   EXPECT_EQ(ReservedPorts(), absl::StrCat(kPort + 2));
+}
+
+// As where it stops a moment after the service.
+TEST_P(ForTheBackend, APortOfARouteThatIsNotGuardedAnyMoreIsReleasedByTheNextSupervisor) {
+  const BackendFactory& factory = GetParam();
+  StartBackend(factory);
+  SetEphemeralPorts(kPort - 1, kPort + 10);
+  Player service("service", At(Protocol::kTcp, "127.84.3.1"));
+  ASSERT_OPEN(service);
+  Publish(Protocol::kTcp, {&service}, {"0.0.0.0/0"}, Guard);
+  Publish(Protocol::kTcp, {&service}, {"0.0.0.0/0"});
+  EXPECT_EQ(ReservedPorts(), absl::StrCat(kPort));
+  RestartBackend(factory);
+  EXPECT_EQ(ReservedPorts(), "");
+}
+
+// The kernel takes 4,095 bytes at once.
+TEST_P(ForTheBackend, ALongListOfReservedPortsStaysWhole) {
+  const BackendFactory& factory = GetParam();
+  StartBackend(factory);
+  SetEphemeralPorts(kPort - 1, 65535);
+  std::string list = absl::StrCat(kPort + 1);
+  for (int port = kPort + 3; port < 20000; port += 2) absl::StrAppend(&list, ",", port);
+  SetReservedPorts(list);
+  ASSERT_EQ(ReservedPorts(), list);
+  Player service("service", At(Protocol::kTcp, "127.84.3.1"));
+  ASSERT_OPEN(service);
+  Publish(Protocol::kTcp, {&service}, {"0.0.0.0/0"}, Guard);
+  EXPECT_EQ(ReservedPorts().substr(0, 9), absl::StrCat(kPort, "-", kPort + 1));
+  ASSERT_OK(backend_->RemoveRoutes({{Protocol::kTcp, kPort, *Prefix::Parse("0.0.0.0/0")}}));
+  ASSERT_OK(backend_->Tick());
+  EXPECT_EQ(ReservedPorts(), list);
+}
+
+TEST_P(ForTheBackend, TwoProtocolsShareOneReservation) {
+  StartBackend(GetParam());
+  SetEphemeralPorts(kPort - 1, kPort + 10);
+  Player tcp("tcp", At(Protocol::kTcp, "127.84.3.1")), udp("udp", At(Protocol::kUdp, "127.84.3.1"));
+  ASSERT_OPEN(tcp);
+  ASSERT_OPEN(udp);
+  Publish(Protocol::kTcp, {&tcp}, {"0.0.0.0/0"}, Guard);
+  Publish(Protocol::kUdp, {&udp}, {"0.0.0.0/0"}, Guard);
+  ASSERT_OK(backend_->RemoveRoutes({{Protocol::kTcp, kPort, *Prefix::Parse("0.0.0.0/0")}}));
+  ASSERT_OK(backend_->Tick());
+  EXPECT_EQ(ReservedPorts(), absl::StrCat(kPort));
+  ASSERT_OK(backend_->RemoveRoutes({{Protocol::kUdp, kPort, *Prefix::Parse("0.0.0.0/0")}}));
+  ASSERT_OK(backend_->Tick());
+  EXPECT_EQ(ReservedPorts(), "");
 }
 
 TEST_P(ForTheBackend, ARouteThatIsNotGuardedAnyMoreLetsThePortGoAtTheNextTick) {

@@ -205,7 +205,7 @@ constexpr char kReservedPorts[] = "/proc/sys/net/ipv4/ip_local_reserved_ports";
 
 TEST_F(HookBTest, UnloadReleasesThePortsThatWereReserved) {
   Start();
-  std::ofstream(kReservedPorts) << "40001" << std::flush;
+  std::ofstream(kReservedPorts) << "40001\n" << std::flush;
   const UniqueFd listener = Listen("127.84.3.1", 40000);
   PublishEverywhere(listener, 40000, /*guard=*/true);
   EXPECT_EQ(*ReadSmallFile(kReservedPorts, 4096), "40000-40001\n");
@@ -223,7 +223,7 @@ TEST_F(HookBTest, UnloadReleasesNothingInAnotherNetworkNamespace) {
   backend_.reset();
   const auto other = TestNetwork::Create();
   ASSERT_OK(other.status());
-  std::ofstream(kReservedPorts) << "40000" << std::flush;
+  std::ofstream(kReservedPorts) << "40000\n" << std::flush;
   ASSERT_OK(BpfBackend::Unload(options_.bpf_dir));
   EXPECT_EQ(*ReadSmallFile(kReservedPorts, 4096), "40000\n");
 }

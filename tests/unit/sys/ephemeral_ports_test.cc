@@ -28,17 +28,19 @@ TEST(EphemeralPorts, OtherTextIsAnError) {
   EXPECT_FALSE(EphemeralPorts::Parse("80\t99999\n", "\n").ok());
   EXPECT_FALSE(EphemeralPorts::Parse("80\t90\n", "http\n").ok());
   EXPECT_FALSE(EphemeralPorts::Parse("80\t90\n", "80-\n").ok());
+  EXPECT_FALSE(EphemeralPorts::Parse("80\t90\n", "").ok()) << "cut short";
+  EXPECT_FALSE(EphemeralPorts::Parse("80\t90\n", "80").ok()) << "cut short";
 }
 
-TEST(EphemeralPorts, AListWithoutAPortHasAllOthers) {
+TEST(EphemeralPorts, AListWithoutSomePortsHasAllOthers) {
   const auto ports = EphemeralPorts::Parse("1024\t65535\n", "33000,40000-40002,65535\n");
   ASSERT_TRUE(ports.ok()) << ports.status();
-  EXPECT_EQ(ports->ReservedWithout(33000), "40000-40002,65535-65535\n");
-  EXPECT_EQ(ports->ReservedWithout(40000), "33000-33000,40001-40002,65535-65535\n");
-  EXPECT_EQ(ports->ReservedWithout(40001), "33000-33000,40000-40000,40002-40002,65535-65535\n");
-  EXPECT_EQ(ports->ReservedWithout(65535), "33000-33000,40000-40002\n");
-  EXPECT_EQ(ports->ReservedWithout(80), "33000-33000,40000-40002,65535-65535\n");
-  EXPECT_EQ(EphemeralPorts::Parse("1024\t65535\n", "80\n")->ReservedWithout(80), "\n");
+  EXPECT_EQ(ports->ReservedWithout({33000}), "40000-40002,65535\n");
+  EXPECT_EQ(ports->ReservedWithout({40000}), "33000,40001-40002,65535\n");
+  EXPECT_EQ(ports->ReservedWithout({40001}), "33000,40000,40002,65535\n");
+  EXPECT_EQ(ports->ReservedWithout({40002, 65535, 40000}), "33000,40001\n");
+  EXPECT_EQ(ports->ReservedWithout({80, 40003}), "33000,40000-40002,65535\n");
+  EXPECT_EQ(ports->ReservedWithout({33000, 40000, 40001, 40002, 65535}), "\n");
 }
 
 TEST(EphemeralPorts, TheKernelsOwnCanBeRead) { EXPECT_TRUE(EphemeralPorts::Read().ok()); }
