@@ -25,7 +25,7 @@ namespace forcebind {
 
 struct GroupCounters {
   uint64_t dispatched = 0;    // packets given to a socket of the group; for TCP, new connections
-  uint64_t fell_through = 0;  // no socket of the group lived
+  uint64_t fell_through = 0;  // no socket of the group lived, or took it
 };
 
 struct BackendTotals {

@@ -112,17 +112,16 @@ absl::StatusOr<BpfTable<Key, Value>> OpenPinned(const std::string& bpf_dir, cons
   return BpfTable<Key, Value>::Open(UniqueFd(bpf_obj_get(absl::StrCat(bpf_dir, "/", name).c_str())), name);
 }
 
-// What the supervisor whose state is pinned there has noted; an error if that is not of this version and our network
-// namespace.
+// What the supervisor whose state is pinned there, of whatever version, has noted; an error if it was of another
+// network namespace, or has no such notes.
 absl::StatusOr<PortReservations> PinnedReservations(const std::string& bpf_dir) {
-  const auto state = OpenPinned<uint32_t, fb_state>(bpf_dir, "state");
+  const auto map = OpenPinned<uint32_t, fb_state>(bpf_dir, "state");
+  if (!map.ok()) return map.status();
+  auto state = MappedArray<fb_state>::Map(map->fd(), 1, "state");
   if (!state.ok()) return state.status();
-  const auto value = state->Get(0);
-  if (!value.ok()) return value.status();
   const absl::StatusOr<uint64_t> netns_cookie = OwnNetnsCookie();
   if (!netns_cookie.ok()) return netns_cookie.status();
-  if ((*value)->layout_version != FB_LAYOUT_VERSION || (*value)->netns_cookie != *netns_cookie)
-    return absl::FailedPreconditionError("not ours");
+  if ((*state)[0].netns_cookie != *netns_cookie) return absl::FailedPreconditionError("not ours");
   return PortReservations::Open(OpenPinned<uint32_t, uint64_t>(bpf_dir, "reserved_ports"), {});
 }
 

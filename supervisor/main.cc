@@ -43,14 +43,14 @@ absl::StatusOr<UniqueFd> BlockSignals() {
 
 int Unload(const SupervisorOptions& options, const SupervisorConfig& config) {
   absl::Status unloaded = UnloadBackends(options.bpf_dir);
-  if (!unloaded.ok()) return Fail(unloaded);
+  if (absl::IsAlreadyExists(unloaded)) return Fail(unloaded);  // a supervisor runs
   if (auto cookie = OwnNetnsCookie(); cookie.ok()) CgroupWall::RemoveEmpty(*cookie);
   auto ula = ChooseUlaPrefix(config);
   if (!ula.ok()) return Fail(ula.status());
   // Where there is no IPv6 there is no route either.
   absl::Status removed = RemoveLocalRoute(ula->base.bytes(), ula->length);
   if (!removed.ok()) LogLine(std::string(removed.message()));
-  return 0;
+  return unloaded.ok() ? 0 : Fail(unloaded);
 }
 
 int Serve(const SupervisorOptions& options, const SupervisorConfig& config) {

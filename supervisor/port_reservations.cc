@@ -39,7 +39,10 @@ absl::Status PortReservations::Reserve(const absl::flat_hash_set<uint16_t>& port
   const std::string list = absl::StrJoin(missing, ",");
   for (const uint16_t port : missing) Note(port, true);
   if (absl::Status status = EphemeralPorts::Reserve(missing); !status.ok()) {
-    for (const uint16_t port : missing) Note(port, false);
+    // A long list goes in pieces, so that some may be there.
+    const auto now = EphemeralPorts::Read();
+    for (const uint16_t port : missing)
+      if (now.ok() && now->Contains(port)) Note(port, false);
     return absl::Status(status.code(),
                         absl::StrCat("port ", list, " is guarded, and the kernel may give it to anybody's socket: ",
                                      std::string(status.message()),

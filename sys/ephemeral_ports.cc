@@ -126,7 +126,8 @@ absl::Status EphemeralPorts::Reserve(absl::Span<const uint16_t> ports) {
 absl::Status EphemeralPorts::Release(absl::Span<const uint16_t> ports) {
   const auto all = Read();
   if (!all.ok()) return all.status();
-  return WriteReserved(all->ReservedWithout(ports), 0);
+  const std::string left = all->ReservedWithout(ports);
+  return left == all->ReservedWithout({}) ? absl::OkStatus() : WriteReserved(left, 0);
 }
 
 }  // namespace forcebind

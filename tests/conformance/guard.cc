@@ -287,7 +287,35 @@ TEST_P(ForTheBackend, ARouteThatIsNotGuardedAnyMoreLetsThePortGoAtTheNextTick) {
   EXPECT_EQ(ReservedPorts(), "");
 }
 
-// Where the list cannot be written, what could not be guarded is not published.
+// The kernel's settings cannot be written while it lives, as in a container.
+class ReadOnlySettings {
+ public:
+  ReadOnlySettings() {
+    if (mount("/proc/sys", "/proc/sys", nullptr, MS_BIND, nullptr) != 0 ||
+        mount(nullptr, "/proc/sys", nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr) != 0)
+      abort();
+  }
+  ~ReadOnlySettings() {
+    if (umount("/proc/sys") != 0) abort();
+  }
+};
+
+TEST_P(ForTheBackend, WhereTheListCannotBeWrittenAPortThatBecomesEphemeralStopsNothingElse) {
+  StartBackend(GetParam());
+  SetEphemeralPorts(kPort + 1, kPort + 10);
+  Player service("service", At(Protocol::kTcp, "127.84.3.1"));
+  ASSERT_OPEN(service);
+  const GroupId group = Publish(Protocol::kTcp, {&service}, {"0.0.0.0/0"}, Guard);
+  SetEphemeralPorts(kPort - 1, kPort + 10);
+  const ReadOnlySettings settings;
+  EXPECT_THAT(std::string(backend_->Tick().message()), testing::HasSubstr("port 8080 is guarded"));
+  EXPECT_EQ(Who(Protocol::kTcp, "192.0.2.7", {&service}), "service");
+  ASSERT_OK(backend_->RemoveRoutes({{Protocol::kTcp, kPort, *Prefix::Parse("0.0.0.0/0")}}));
+  ASSERT_OK(backend_->RemoveGroup(group));
+  ASSERT_OK(backend_->Tick());
+}
+
+// What could not be guarded is not published.
 TEST_P(ForTheBackend, WithoutAReservationTheRouteIsRefused) {
   const BackendFactory& factory = GetParam();
   StartBackend(factory);
@@ -297,10 +325,11 @@ TEST_P(ForTheBackend, WithoutAReservationTheRouteIsRefused) {
   const auto group = backend_->NewGroup();
   ASSERT_OK(group.status());
   Route route{.key = {Protocol::kTcp, kPort, *Prefix::Parse("0.0.0.0/0")}, .group = *group, .guard = true};
-  ASSERT_EQ(mount("/proc/sys", "/proc/sys", nullptr, MS_BIND, nullptr), 0) << strerror(errno);
-  ASSERT_EQ(mount(nullptr, "/proc/sys", nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY, nullptr), 0) << strerror(errno);
-  const absl::Status refused = backend_->AddRoutes({route});
-  ASSERT_EQ(umount("/proc/sys"), 0);
+  absl::Status refused;
+  {
+    const ReadOnlySettings settings;
+    refused = backend_->AddRoutes({route});
+  }
   EXPECT_THAT(std::string(refused.message()),
               testing::AllOf(testing::HasSubstr("port 8080 is guarded"), testing::HasSubstr("Read-only file system"),
                              testing::HasSubstr("ip_local_reserved_ports, or publish it with guard = false")));
