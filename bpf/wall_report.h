@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * wall_report.h: what getsockname(), getpeername() and accept() say, where the profile says report = "requested".
+ * wall_report.h: what getsockname(), getpeername(), accept() and recvfrom() say, where the profile says
+ * report = "requested".
  *
  * OWN ADDRESS  A socket that was bound to the private address says the address that its bind asked for: 127.0.0.1, the
  * wildcard, an address of the host. One that asked for the wildcard, or for nothing, and that is connected to the
  * service itself, says the loopback address: so it would without forcebind.
  *
- * PEER ADDRESS  The service's own private address is said as the loopback address of its family (127.0.0.1,
- * ::ffff:127.0.0.1, ::1), unless the service connected to the private address by that name.
+ * PEER ADDRESS  The service's own private address, as a peer's or a datagram's source, is said as the loopback address
+ * of its family (127.0.0.1, ::ffff:127.0.0.1, ::1), unless the service connected to the private address by that name.
  *
- * Everything else is said as it is: ports, other services' private addresses, where a datagram came from.
+ * Everything else is said as it is: ports, other services' private addresses.
  *
  * What was asked for is kept with the socket, and sockets that are accepted have it from their listener. Where the
  * companion makes the bind, it asks for the private address; so it says by a socket option what the service asked for.
@@ -148,8 +149,7 @@ int fb_wall_getsockname4(struct bpf_sock_addr *ctx)
 	return 1;
 }
 
-SEC("cgroup/getpeername4")
-int fb_wall_getpeername4(struct bpf_sock_addr *ctx)
+static __always_inline int fb_say_peer4(struct bpf_sock_addr *ctx)
 {
 	const struct fb_wall_policy *policy = fb_wall_policy();
 
@@ -158,6 +158,18 @@ int fb_wall_getpeername4(struct bpf_sock_addr *ctx)
 	if (!fb_names_peer(fb_asked(ctx->sk, 0)))
 		ctx->user_ip4 = bpf_htonl(0x7f000001);
 	return 1;
+}
+
+SEC("cgroup/getpeername4")
+int fb_wall_getpeername4(struct bpf_sock_addr *ctx)
+{
+	return fb_say_peer4(ctx);
+}
+
+SEC("cgroup/recvmsg4")
+int fb_wall_recvmsg4(struct bpf_sock_addr *ctx)
+{
+	return fb_say_peer4(ctx);
 }
 
 static __always_inline bool fb_is_own6(const struct fb_wall_policy *policy, const __be32 *address)
@@ -196,8 +208,7 @@ int fb_wall_getsockname6(struct bpf_sock_addr *ctx)
 	return 1;
 }
 
-SEC("cgroup/getpeername6")
-int fb_wall_getpeername6(struct bpf_sock_addr *ctx)
+static __always_inline int fb_say_peer6(struct bpf_sock_addr *ctx)
 {
 	const struct fb_wall_policy *policy = fb_wall_policy();
 	__be32 peer[4] = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]};
@@ -205,6 +216,18 @@ int fb_wall_getpeername6(struct bpf_sock_addr *ctx)
 	if (fb_is_own6(policy, peer) && fb_reports(policy) && !fb_names_peer(fb_asked(ctx->sk, 0)))
 		fb_say_loopback6(ctx, fb_is_mapped(peer));
 	return 1;
+}
+
+SEC("cgroup/getpeername6")
+int fb_wall_getpeername6(struct bpf_sock_addr *ctx)
+{
+	return fb_say_peer6(ctx);
+}
+
+SEC("cgroup/recvmsg6")
+int fb_wall_recvmsg6(struct bpf_sock_addr *ctx)
+{
+	return fb_say_peer6(ctx);
 }
 
 #endif /* FORCEBIND_BPF_WALL_REPORT_H_ */

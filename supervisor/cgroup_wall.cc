@@ -113,6 +113,8 @@ bool CgroupWall::Attaches(uint32_t type, const WallRules& rules) const {
     case BPF_CGROUP_INET6_GETSOCKNAME:
     case BPF_CGROUP_INET4_GETPEERNAME:
     case BPF_CGROUP_INET6_GETPEERNAME:
+    case BPF_CGROUP_UDP4_RECVMSG:
+    case BPF_CGROUP_UDP6_RECVMSG:
       return rules.report_requested;
     default:
       return true;

@@ -101,6 +101,45 @@ TEST_F(WallReportTest, AConnectedSocketIsAnsweredByItsName) {
   }
 }
 
+// Where a datagram to itself came from, as who compares that with where he sent it wants to hear.
+std::string SourceOfDatagram(int domain, const std::string& at, const std::string& to) {
+  const UniqueFd server = Open(domain, SOCK_DGRAM), client = Open(domain, SOCK_DGRAM);
+  if (Bind(server.get(), at) != 0 || Bind(client.get(), at) != 0) return "no sockets";
+  const std::string port = LocalName(server.get()).substr(AddressOf(LocalName(server.get())).size());
+  if (const int error = SendTo(client.get(), to + port)) return ErrnoName(error);
+  Name from;
+  char byte;
+  if (recvfrom(server.get(), &byte, 1, 0, from.get(), &from.size) < 0) return "nothing heard";
+  return AddressOf(Text(from));
+}
+
+TEST_F(WallReportTest, ADatagramToItselfCameFromLoopback) {
+  const auto expect = [&](const WallRules& rules, int domain, const char* at, const char* to, const char* source) {
+    ExpectEnclosed(
+        rules, [&] { return SourceOfDatagram(domain, at, to); }, source);
+  };
+  expect(Requested(), AF_INET, "127.0.0.1:0", "127.0.0.1", "127.0.0.1");
+  expect(Requested(), AF_INET6, "[::1]:0", "[::1]", "[::1]");
+  expect(Requested(), AF_INET6, "[::ffff:127.0.0.1]:0", "[::ffff:127.0.0.1]", "[::ffff:127.0.0.1]");
+  expect({}, AF_INET, "127.0.0.1:0", "127.0.0.1", "127.84.3.1");
+}
+
+TEST_F(WallReportTest, AnotherServicesDatagramComesFromWhereItComes) {
+  const UniqueFd other = HostSocket("127.84.9.9:3000", SOCK_DGRAM);
+  ExpectEnclosed(
+      Requested(),
+      [&] {
+        const UniqueFd server = Open(AF_INET, SOCK_DGRAM);
+        if (Bind(server.get(), "127.0.0.1:53") != 0 || SendTo(other.get(), "127.84.3.1:53") != 0)
+          return std::string("none");
+        Name from;
+        char byte;
+        if (recvfrom(server.get(), &byte, 1, 0, from.get(), &from.size) < 0) return std::string("nothing heard");
+        return Text(from);
+      },
+      "127.84.9.9:3000");
+}
+
 TEST_F(WallReportTest, AnotherServicesConnectionsHaveTheirRealNames) {
   const UniqueFd other = HostSocket("127.84.9.9:3000", SOCK_STREAM);
   ExpectEnclosed(
