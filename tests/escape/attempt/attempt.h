@@ -18,6 +18,7 @@
 #include <sys/types.h>
 
 enum { kPort = 8080, kBacklog = 5 };
+enum { kSctp = 132 };  // IPPROTO_SCTP
 
 struct Options {
   int naive;

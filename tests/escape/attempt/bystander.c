@@ -22,9 +22,9 @@ enum { kMeetingLength = offsetof(struct sockaddr_un, sun_path) + 10 };
 
 static int MakeSocket(const char* request) {
   if (strcmp(request, "vsock") == 0) return socket(AF_VSOCK, SOCK_STREAM, 0);
-  const int udp = strcmp(request, "udp") == 0;
-  const int fd = socket(AF_INET, udp ? SOCK_DGRAM : SOCK_STREAM, 0);
-  if (strcmp(request, "unbound") == 0) return fd;
+  const int udp = strcmp(request, "udp") == 0, sctp = strncmp(request, "sctp", 4) == 0;
+  const int fd = socket(AF_INET, udp ? SOCK_DGRAM : SOCK_STREAM, sctp ? kSctp : 0);
+  if (strcmp(request, "unbound") == 0 || strcmp(request, "sctp-unbound") == 0) return fd;
   if (BindTo4(fd, "0.0.0.0", kPort) != 0) Note("bind outside: %s", strerror(errno));
   if (strcmp(request, "listening") == 0) listen(fd, kBacklog);
   return fd;
@@ -160,10 +160,8 @@ static void BindAndListen(int fd) {
   if (bound == 0) listen(fd, kBacklog);
 }
 
-void BindGiven(char** arguments) {
-  (void)arguments;
-  BindAndListen(AskBystander("unbound"));
-}
+// bind-given [REQUEST]
+void BindGiven(char** arguments) { BindAndListen(AskBystander(arguments[0] != NULL ? arguments[0] : "unbound")); }
 
 void BindInherited(char** arguments) {
   (void)arguments;

@@ -24,7 +24,7 @@ void VsockPlace(char** arguments) {
 
 // The first address is the private one, and getsockname(2) knows no other.
 void SctpAddresses(char** arguments) {
-  enum { kSctp = 132, kBindxAdd = 100 };  // SCTP_SOCKOPT_BINDX_ADD of linux/sctp.h
+  enum { kBindxAdd = 100 };  // SCTP_SOCKOPT_BINDX_ADD of linux/sctp.h
   struct sockaddr_in more = Ipv4("192.0.2.7", kPort);
   const int fd = socket(AF_INET, SOCK_STREAM, kSctp);
   (void)arguments;
