@@ -56,6 +56,11 @@ const std::vector<OpenWayFacts>& OpenWays() {
        "manager of that user",
        false,
        {Wall::kNotify}},
+      {OpenWay::kLeftCgroupAsRoot,
+       "left-cgroup-as-root",
+       "raw IP sockets, and MPTCP endpoints by netlink, of root that has left the service's cgroup",
+       true,
+       {}},
   };
   return *ways;
 }

@@ -29,6 +29,7 @@ enum class OpenWay : uint8_t {
   kCompanion,
   kNotification,
   kLeftCgroup,
+  kLeftCgroupAsRoot,
 };
 
 struct OpenWayFacts {

@@ -120,11 +120,17 @@ static int OpenCgroups(void) {
   return -1;
 }
 
-// As systemd's manager of a user has done for him. A bind of UDP is what no other wall would look at.
+// leave-cgroup [raw|mptcp-endpoint]: as systemd's manager of a user has done for him. A bind of UDP, a raw socket and
+// an MPTCP endpoint are what no other wall would look at.
 void LeaveCgroup(char** arguments) {
   const int fd = OpenCgroups();
-  (void)arguments;
+  const char* what = arguments[0] != NULL ? arguments[0] : "udp";
   if (write(fd, "0", 1) != 1) Note("leave the cgroup: %s", strerror(errno));
+  if (strcmp(what, "mptcp-endpoint") == 0) return MptcpEndpoint(arguments + 1);
+  if (strcmp(what, "raw") == 0) {
+    if (socket(AF_INET, SOCK_RAW, IPPROTO_TCP) < 0) Note("socket: %s", strerror(errno));
+    return;
+  }
   if (BindTo4(socket(AF_INET, SOCK_DGRAM, 0), "0.0.0.0", kPort) != 0) Note("bind: %s", strerror(errno));
 }
 
