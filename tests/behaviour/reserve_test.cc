@@ -340,8 +340,8 @@ UniqueFd TakeSocket(const ChildProcess& service) {
 // Whoever killed the companion after its listen(2), before it had looked what came of it, would keep a listener on a
 // ULA that he had overwritten: with MSG_FASTOPEN to an IPv4-mapped address, while it had no port and no V6ONLY.
 TEST_F(ReserveTest, AUlaCannotBeOverwrittenAnyMoreWhenItBeginsToListen) {
-  ChildProcess service(Join(PrivateRun(), {kProbe, "s=socket inet6 stream", "setsockopt s no_port_yet 1", "bind s [::1]:0",
-                                           "getsockname s", "hold", "listen s 5"}));
+  ChildProcess service(Join(PrivateRun(), {kProbe, "s=socket inet6 stream", "setsockopt s no_port_yet 1",
+                                           "bind s [::1]:0", "getsockname s", "hold", "listen s 5"}));
   ASSERT_TRUE(service.ReadUntil("holding\n"));
   EXPECT_THAT(service.output(), HasSubstr("getsockname s -> [fd5e:1f2a:90c1::1]:0"));
   const UniqueFd socket = TakeSocket(service);
