@@ -28,7 +28,7 @@ DoctorCheck Supervisor(const DoctorFacts& facts) {
                            ", backend ", supervisor.backend));
   }
   if (!supervisor.wanted) return Warn("supervisor", "not asked, as was wished", "");
-  return Warn("supervisor", absl::StrCat("nothing is published: ", supervisor.trouble), "");
+  return Warn("supervisor", absl::StrCat("nothing new can be published: ", supervisor.trouble), "");
 }
 
 DoctorCheck Mptcp(const DoctorFacts& facts) {

@@ -25,7 +25,7 @@ void DeclareRunArguments(CLI::App& parser, RunArguments* arguments) {
       ->type_name("NAME");
   parser.add_option("--supervisor", options.supervisor, "the supervisor's socket, or \"none\"")->type_name("PATH|none");
   parser.add_flag("-v,--verbose", arguments->verbose, "say what becomes of each call");
-  parser.add_flag("-q,--quiet", arguments->quiet, "say only what goes wrong");
+  parser.add_flag("-q,--quiet", arguments->quiet, "do not log refusals and warnings");
   // As with nice(1) and env(1): the first word that is no option begins the command.
   parser.prefix_command();
 }
