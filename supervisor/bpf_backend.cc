@@ -76,8 +76,7 @@ absl::StatusOr<std::string> FindCgroupRoot() {
   }
   if (mounts != nullptr) endmntent(mounts);
   if (!path.empty()) return path;
-  return absl::UnavailableError(
-      "no cgroup v2 hierarchy is mounted; mount one: mount -t cgroup2 none /sys/fs/cgroup");
+  return absl::UnavailableError("no cgroup v2 hierarchy is mounted; mount one: mount -t cgroup2 none /sys/fs/cgroup");
 }
 
 absl::StatusOr<UniqueFd> OpenCgroup(const std::string& given_path) {

@@ -87,8 +87,7 @@ absl::StatusOr<CgroupMount> FindCgroupMount() {
   absl::StatusOr<std::string> text = ReadSmallFile("/proc/self/mountinfo", kMaxMountinfo);
   if (!text.ok()) return text.status();
   if (auto mount = ParseCgroupMount(*text)) return *mount;
-  return absl::UnavailableError(
-      "no cgroup v2 hierarchy is mounted; mount one: mount -t cgroup2 none /sys/fs/cgroup");
+  return absl::UnavailableError("no cgroup v2 hierarchy is mounted; mount one: mount -t cgroup2 none /sys/fs/cgroup");
 }
 
 std::string ParseCgroupOfProcess(const CgroupMount& mount, const std::string& proc_cgroup) {
