@@ -46,7 +46,7 @@ int CallHandler::PinPrivateAddress(const Subject& subject, const SocketFacts& fa
   }
   if (const int error = LocalName(subject.socket.get(), name)) return error;
   const Endpoint pinned = ToEndpoint(*name);
-  return pinned.port == 0 && policy_.addresses.v6 == pinned.address ? PinPort(subject, name) : 0;
+  return pinned.port == 0 && policy_.addresses.Contains(pinned.address) ? PinPort(subject, name) : 0;
 }
 
 // One that was bound without a port (IP_BIND_ADDRESS_NO_PORT) would get it in listen(2). Until then IPV6_V6ONLY, which
@@ -94,8 +94,7 @@ CallHandler::Outcome CallHandler::ListenInet(const Subject& subject) {
     return Refuse(subject, EACCES,
                   absl::StrCat("the socket's address ", actual.ToString(), " is not this service's private one"));
   }
-  if ((actual.port == 0 && actual.address.IsUla()) ||
-      (state == TCP_CLOSE && !KernelBinds() && !pinned_.Contains(subject.cookie))) {
+  if (actual.port == 0 || (state == TCP_CLOSE && !KernelBinds() && !pinned_.Contains(subject.cookie))) {
     return Refuse(
         subject, EACCES,
         absl::StrCat("the socket's address ", actual.ToString(), " was not given to it here, and may change"));
