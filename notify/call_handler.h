@@ -130,7 +130,6 @@ class CallHandler {
 
   // Tries to give the socket a private address which nothing can change any more, unless it has one.
   int PinPrivateAddress(const Subject& subject, const SocketFacts& facts, SockAddr* name);
-  int PinPort(const Subject& subject, SockAddr* name);
   // Makes a bind to the private address, and notes what it means; its result.
   int Pinning(const Subject& subject, absl::FunctionRef<int()> bind_private);
   SocketFacts FactsOf(const Subject& subject) const;

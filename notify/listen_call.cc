@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // listen_call: CallHandler's half for listen().
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 
 #include "absl/strings/str_cat.h"
@@ -44,26 +43,13 @@ int CallHandler::PinPrivateAddress(const Subject& subject, const SocketFacts& fa
     if (error == 0) TellWall(subject, subject.domain == AF_INET ? IpAddress() : IpAddress::V6({}));
     if (error != 0 && error != EINVAL) return error;
   }
-  if (const int error = LocalName(subject.socket.get(), name)) return error;
-  const Endpoint pinned = ToEndpoint(*name);
-  return pinned.port == 0 && policy_.addresses.Contains(pinned.address) ? PinPort(subject, name) : 0;
-}
-
-// One that was bound without a port (IP_BIND_ADDRESS_NO_PORT) would get it in listen(2). Until then IPV6_V6ONLY, which
-// a bind to a ULA sets, can be taken back (net/ipv6/ipv6_sockglue.c), and then a send with MSG_FASTOPEN to an
-// IPv4-mapped address overwrites the ULA. With a port nothing can.
-int CallHandler::PinPort(const Subject& subject, SockAddr* name) {
-  const int fd = subject.socket.get(), put_off = IntOption(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0), off = 0;
-  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &off, sizeof(off));
-  const int error = Pinning(subject, [&] { return BindPrivate(fd, *name); });
-  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &put_off, sizeof(put_off));
-  return error != 0 ? error : LocalName(fd, name);
+  return LocalName(subject.socket.get(), name);
 }
 
 bool CallHandler::KernelBinds() const { return !policy_.walls.Allows(Wall::kNotify); }
 
-// A listener's address changes no more, so this look is the last one that is needed. Before listen(2) it may change
-// with the `cgroup` wall alone, where nobody here sees the bind.
+// A listener's address changes no more, so this look is the last one that is needed. Before listen(2) it may change:
+// with the `cgroup` wall alone nobody here sees the bind; and whoever sends with MSG_FASTOPEN connects.
 bool CallHandler::ListensPrivately(int fd) const {
   SockAddr name;
   return LocalName(fd, &name) == 0 && policy_.addresses.Contains(ToEndpoint(name).address);
@@ -94,7 +80,7 @@ CallHandler::Outcome CallHandler::ListenInet(const Subject& subject) {
     return Refuse(subject, EACCES,
                   absl::StrCat("the socket's address ", actual.ToString(), " is not this service's private one"));
   }
-  if (actual.port == 0 || (state == TCP_CLOSE && !KernelBinds() && !pinned_.Contains(subject.cookie))) {
+  if (state == TCP_CLOSE && !KernelBinds() && !pinned_.Contains(subject.cookie)) {
     return Refuse(
         subject, EACCES,
         absl::StrCat("the socket's address ", actual.ToString(), " was not given to it here, and may change"));

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // pinned_sockets: which sockets have the private address by bind(2): those that the companion has bound with success
 // itself. The kernel locks such an address (SOCK_BINDADDR_LOCK), so that neither connect(2) nor a disconnect changes
-// it, but for a ULA without a port, which a send with MSG_FASTOPEN to an IPv4-mapped address overwrites: so a port
-// comes before listen(2) (notify/listen_call).
+// it, but for a ULA that a send with MSG_FASTOPEN to an IPv4-mapped address overwrites: so listen(2) is looked at once
+// more when it is done (notify/listen_call).
 //
 // It takes a memory, since the kernel cannot be asked. A bind that fails with EINVAL says that the socket is bound, or
 // is connecting, or is V6ONLY; a name may be that of a connection: on [fd5e::1]:40000 after a connect() to an own

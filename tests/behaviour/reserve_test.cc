@@ -15,9 +15,7 @@
 #include <ostream>
 
 #include "absl/strings/str_cat.h"
-#include "notify/inet_sockaddr.h"
 #include "sys/small_file.h"
-#include "sys/socket_info.h"
 #include "tests/support/child_process.h"
 #include "tests/support/service_host.h"
 #include "tests/support/supervisor_process.h"
@@ -250,8 +248,8 @@ struct Moment {
 };
 void PrintTo(const Moment& moment, std::ostream* out) { *out << moment.name; }
 
-// Lets the process, which is traced and has stopped, run until then, and stops it there.
-void RunUntil(pid_t pid, const Moment& moment) {
+// Lets the process, which is traced and has stopped, run until then, and kills it there.
+void KillAt(pid_t pid, const Moment& moment) {
   int status = 0;
   __ptrace_syscall_info info = {};
   while (info.op != moment.op || info.entry.nr != static_cast<uint64_t>(moment.call)) {
@@ -262,17 +260,12 @@ void RunUntil(pid_t pid, const Moment& moment) {
     ASSERT_GT(ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info), 0);
     if (info.op == PTRACE_SYSCALL_INFO_EXIT) info.entry.nr = entered;
   }
-}
-
-void KillAt(pid_t pid, const Moment& moment) {
-  int status = 0;
-  ASSERT_NO_FATAL_FAILURE(RunUntil(pid, moment));
   ASSERT_EQ(kill(pid, SIGKILL), 0);
   ASSERT_EQ(waitpid(pid, &status, __WALL), pid);
   ASSERT_TRUE(WIFSIGNALED(status));
 }
 
-// Stops the process for RunUntil().
+// Stops the process for KillAt().
 void Trace(pid_t pid) {
   int status = 0;
   ASSERT_EQ(ptrace(PTRACE_SEIZE, pid, nullptr, PTRACE_O_TRACESYSGOOD), 0);
@@ -325,44 +318,6 @@ TEST_F(ReserveTest, ASuccessorsSuccessorGoesOn) {
   AwaitPair(service.pid());
   service.CloseInput();
   EXPECT_THAT(service.ReadAll(), HasSubstr("bind s 0.0.0.0:8080 -> 0\n"));
-}
-
-// A copy of the process's only socket of AF_INET6.
-UniqueFd TakeSocket(const ChildProcess& service) {
-  const UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, service.pid(), 0)));
-  for (int number = 0; number < 100; ++number) {
-    UniqueFd copy(static_cast<int>(syscall(SYS_pidfd_getfd, process.get(), number, 0)));
-    if (copy.valid() && IntOption(copy.get(), SOL_SOCKET, SO_DOMAIN, -1) == AF_INET6) return copy;
-  }
-  return UniqueFd();
-}
-
-// Whoever killed the companion after its listen(2), before it had looked what came of it, would keep a listener on a
-// ULA that he had overwritten: with MSG_FASTOPEN to an IPv4-mapped address, while it had no port and no V6ONLY.
-TEST_F(ReserveTest, AUlaCannotBeOverwrittenAnyMoreWhenItBeginsToListen) {
-  ChildProcess service(Join(PrivateRun(), {kProbe, "s=socket inet6 stream", "setsockopt s no_port_yet 1",
-                                           "bind s [::1]:0", "getsockname s", "hold", "listen s 5"}));
-  ASSERT_TRUE(service.ReadUntil("holding\n"));
-  EXPECT_THAT(service.output(), HasSubstr("getsockname s -> [fd5e:1f2a:90c1::1]:0"));
-  const UniqueFd socket = TakeSocket(service);
-  ASSERT_TRUE(socket.valid());
-  const int off = 0;
-  const pid_t companion = AwaitPair(service.pid()).companion;
-  ASSERT_NO_FATAL_FAILURE(Trace(companion));
-  service.CloseInput();
-  ASSERT_NO_FATAL_FAILURE(RunUntil(companion, {"BeforeListen", SYS_listen, PTRACE_SYSCALL_INFO_ENTRY, false}));
-  EXPECT_NE(setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)), 0);
-  sockaddr_in6 mapped = {.sin6_family = AF_INET6, .sin6_port = htons(9)};
-  mapped.sin6_addr.s6_addr[10] = mapped.sin6_addr.s6_addr[11] = 0xff;
-  mapped.sin6_addr.s6_addr[12] = 127;
-  mapped.sin6_addr.s6_addr[15] = 9;
-  EXPECT_LT(sendto(socket.get(), "x", 1, MSG_FASTOPEN, reinterpret_cast<const sockaddr*>(&mapped), sizeof(mapped)), 0);
-  ASSERT_EQ(ptrace(PTRACE_DETACH, companion, nullptr, nullptr), 0);
-  EXPECT_THAT(service.ReadAll(), HasSubstr("listen s 5 -> 0\n"));
-  EXPECT_EQ(IntOption(socket.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, -1), 1) << "as the service has set it";
-  SockAddr name;
-  ASSERT_EQ(LocalName(socket.get(), &name), 0);
-  EXPECT_EQ(ToEndpoint(name).address.ToString(), kPrivateV6);
 }
 
 INSTANTIATE_TEST_SUITE_P(Each, ReserveReplacedTest,

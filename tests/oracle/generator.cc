@@ -115,11 +115,6 @@ class Generator {
     reuseport_ = Chance(15);
     mptcp_ = Chance(3) && !options_.in_cgroup;
     traffic_ = !reuseport_ && !mptcp_ && !options_.in_cgroup;
-    // With IP_BIND_ADDRESS_NO_PORT either connections or listeners.
-    const bool no_port = Chance(40);
-    listens_ = !no_port || !traffic_ || Chance(50);
-    if (no_port && listens_) traffic_ = false;
-    no_port_ = no_port && !mptcp_;
     unix_percent_ = Chance(10) ? 60 : 4;
     if (signals_) lines_.push_back(absl::StrCat("signals ", 150 + Below(300)));
   }
@@ -224,7 +219,6 @@ class Generator {
   }
 
   void Listen() {
-    if (!listens_) return;
     const int slot = SlotOf([](const Picture& one) { return one.stream; });
     sockets_[slot].listening = true;
     Say("listen", absl::StrCat(Subject(slot), " ", Pick(kBacklogs)), true);
@@ -261,7 +255,7 @@ class Generator {
     if (reuseport_ && Chance(50)) return Say("setsockopt", absl::StrCat(Subject(slot), " reuseport 1"));
     if (Chance(8)) return Say("setsockopt", absl::StrCat(Subject(slot), " linger ", Below(2)));
     const std::string option = Pick(kOptions);
-    if ((option == "transparent" && options_.in_cgroup) || (option == "no_port_yet" && !no_port_)) return;
+    if ((option == "transparent" && options_.in_cgroup) || (option == "no_port_yet" && mptcp_)) return;
     Say("setsockopt", absl::StrCat(Subject(slot), " ", option, " ", Chance(80) ? 1 : 0));
   }
 
@@ -314,7 +308,7 @@ class Generator {
   std::mt19937_64 random_;
   Sequence lines_;
   std::array<Picture, kSlots> sockets_;
-  bool signals_ = false, reuseport_ = false, mptcp_ = false, traffic_ = true, no_port_ = false, listens_ = true;
+  bool signals_ = false, reuseport_ = false, mptcp_ = false, traffic_ = true;
   int unix_percent_ = 0;
 };
 

@@ -12,8 +12,6 @@
 //     fork while signals come        a fork that is interrupted begins anew, and may never end
 //     other families, raw sockets    the profile's `families`; raw sockets' bind checks less and in another order
 //     SOCK_PACKET                    the same
-//     listen beside traffic and      on a connection that has ended it fails, and has given a ULA its port first
-//       IP_BIND_ADDRESS_NO_PORT      (notify/listen_call.cc)
 //     a second bind of MPTCP sockets  it goes by another IPV6_V6ONLY than getsockopt says, until that is set
 //     connecting to 127.0.0.1, ::1   the host's, not the service's own
 //     asking for IP_FREEBIND         a UDP socket that is reached by the private IPv6 address keeps it
