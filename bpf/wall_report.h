@@ -9,6 +9,7 @@
  *
  * PEER ADDRESS  The service's own private address, as a peer's or a datagram's source, is said as the loopback address
  * of its family (127.0.0.1, ::ffff:127.0.0.1, ::1), unless the service connected to the private address by that name.
+ * A datagram's, in IPv4 alone.
  *
  * Everything else is said as it is: ports, other services' private addresses.
  *
@@ -166,10 +167,16 @@ int fb_wall_getpeername4(struct bpf_sock_addr *ctx)
 	return fb_say_peer4(ctx);
 }
 
+/* An answer to 127.0.0.1 would not come back where loopback is the host's. */
+static __always_inline bool fb_may_say_loopback(void)
+{
+	return fb_wall_policy()->loopback != FB_WALL_HOST;
+}
+
 SEC("cgroup/recvmsg4")
 int fb_wall_recvmsg4(struct bpf_sock_addr *ctx)
 {
-	return fb_say_peer4(ctx);
+	return fb_may_say_loopback() ? fb_say_peer4(ctx) : 1;
 }
 
 static __always_inline bool fb_is_own6(const struct fb_wall_policy *policy, const __be32 *address)
@@ -224,10 +231,13 @@ int fb_wall_getpeername6(struct bpf_sock_addr *ctx)
 	return fb_say_peer6(ctx);
 }
 
+/* In IPv6 a stranger may write the ULA as a datagram's source, and must not come to be ::1 by that. */
 SEC("cgroup/recvmsg6")
 int fb_wall_recvmsg6(struct bpf_sock_addr *ctx)
 {
-	return fb_say_peer6(ctx);
+	__be32 source[4] = {ctx->user_ip6[0], ctx->user_ip6[1], ctx->user_ip6[2], ctx->user_ip6[3]};
+
+	return fb_is_mapped(source) && fb_may_say_loopback() ? fb_say_peer6(ctx) : 1;
 }
 
 #endif /* FORCEBIND_BPF_WALL_REPORT_H_ */

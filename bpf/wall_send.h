@@ -237,6 +237,17 @@ static __always_inline void fb_leave_from_mapped(struct bpf_sock_addr *ctx, __be
 }
 
 /* An IPv6 socket may connect to a sockaddr_in as well (net/ipv6/udp.c, udpv6_pre_connect). */
+/*
+ * A bind to a ULA makes the socket V6ONLY, and what is IPv4 gets ENETUNREACH then. While it has no port, that can be
+ * taken back, and a connect to an IPv4-mapped address would overwrite the ULA by 127.0.0.6 (tcp_v6_connect()).
+ */
+static __always_inline bool fb_would_overwrite(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy)
+{
+	struct bpf_sock *sk = ctx->sk;
+
+	return sk && ctx->family == AF_INET6 && fb_has_private6(policy) && fb_is_on_private6(policy, sk);
+}
+
 SEC("cgroup/connect4")
 int fb_wall_connect4(struct bpf_sock_addr *ctx)
 {
@@ -245,6 +256,8 @@ int fb_wall_connect4(struct bpf_sock_addr *ctx)
 
 	if (!fb_is_served(ctx, policy))
 		return 1;
+	if (fb_would_overwrite(ctx, policy))
+		return fb_wall_refuse(FB_ENETUNREACH);
 	fb_note_peer(ctx, policy, policy->private4 && destination == policy->private4);
 	fb_serve_loopback4(ctx, policy, &destination);
 	if (!fb_may_reach4(ctx, policy, destination))
@@ -261,6 +274,8 @@ int fb_wall_connect4(struct bpf_sock_addr *ctx)
 static __always_inline int fb_connect_mapped(struct bpf_sock_addr *ctx, const struct fb_wall_policy *policy,
 					     __be32 destination)
 {
+	if (fb_would_overwrite(ctx, policy))
+		return fb_wall_refuse(FB_ENETUNREACH);
 	if (fb_is_own_name4(destination) && fb_means_own4(ctx, policy)) {
 		destination = policy->private4;
 		ctx->user_ip6[3] = destination;

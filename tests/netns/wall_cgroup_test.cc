@@ -579,5 +579,22 @@ TEST_F(CgroupWallTest, ManyServicesLeaveNothingBehind) {
   }
 }
 
+// By MSG_FASTOPEN, a connect that no filter sees. The kernel would make 127.0.0.6 of the ULA.
+TEST_F(CgroupWallTest, AUlaIsNotOverwrittenByAConnectToAMappedAddress) {
+  ExpectEnclosed(
+      {},
+      [] {
+        const UniqueFd fd = Open(AF_INET6, SOCK_STREAM);
+        const int on = 1, off = 0;
+        setsockopt(fd.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof(on));
+        if (Bind(fd.get(), "[::1]:0") != 0) return std::string("not bound");
+        if (setsockopt(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)) != 0) return std::string("V6ONLY stays");
+        const Name to = NameOf("[::ffff:127.0.0.9]:9");
+        const ssize_t sent = sendto(fd.get(), "x", 1, MSG_FASTOPEN, to.get(), to.size);
+        return absl::StrCat(sent < 0 ? ErrnoName(errno) : "sent", " ", LocalName(fd.get()));
+      },
+      "ENETUNREACH [fd77:1f2a:90c1::3:1]:0");
+}
+
 }  // namespace
 }  // namespace forcebind

@@ -119,7 +119,7 @@ TEST_F(WallReportTest, ADatagramToItselfCameFromLoopback) {
         rules, [&] { return SourceOfDatagram(domain, at, to); }, source);
   };
   expect(Requested(), AF_INET, "127.0.0.1:0", "127.0.0.1", "127.0.0.1");
-  expect(Requested(), AF_INET6, "[::1]:0", "[::1]", "[::1]");
+  expect(Requested(), AF_INET6, "[::1]:0", "[::1]", "[fd77:1f2a:90c1::3:1]");
   expect(Requested(), AF_INET6, "[::ffff:127.0.0.1]:0", "[::ffff:127.0.0.1]", "[::ffff:127.0.0.1]");
   expect({}, AF_INET, "127.0.0.1:0", "127.0.0.1", "127.84.3.1");
 }
