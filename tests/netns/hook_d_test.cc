@@ -42,7 +42,8 @@ TEST_F(HookDTest, TracksNobody) {
   EXPECT_EQ(Status()["backend"], "hook-d");
   const auto pinned = Pinned();
   EXPECT_THAT(pinned, Contains("link_fb_lookup"));
-  for (const char* tracking : {"exact", "records", "link_fb_tcp_listen", "link_fb_tcp_state", "link_fb_udp_connect4"}) {
+  for (const char* tracking : {"exact", "records", "link_fb_tcp_listen", "link_fb_tcp_state", "link_fb_udp_connect4",
+                               "link_fb_udp_release", "link_fb_bound4", "link_fb_bound6"}) {
     EXPECT_THAT(pinned, Not(Contains(tracking)));
   }
 }

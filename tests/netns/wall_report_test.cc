@@ -122,6 +122,11 @@ TEST_F(WallReportTest, ADatagramToItselfCameFromLoopback) {
   expect(Requested(), AF_INET6, "[::1]:0", "[::1]", "[fd77:1f2a:90c1::3:1]");
   expect(Requested(), AF_INET6, "[::ffff:127.0.0.1]:0", "[::ffff:127.0.0.1]", "[::ffff:127.0.0.1]");
   expect({}, AF_INET, "127.0.0.1:0", "127.0.0.1", "127.84.3.1");
+  // Where 127.0.0.1 is the host's as a destination, an answer to it would go astray.
+  WallRules host = Requested();
+  host.loopback = Loopback::kHost;
+  expect(host, AF_INET, "127.0.0.1:0", "127.84.3.1", "127.84.3.1");
+  expect(Requested(), AF_INET, "127.0.0.1:0", "127.84.3.1", "127.0.0.1");
 }
 
 TEST_F(WallReportTest, AnotherServicesDatagramComesFromWhereItComes) {

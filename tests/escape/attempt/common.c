@@ -178,7 +178,7 @@ void Race(int (*round)(void)) {
 
 static sem_t rival_may_go_on, rival_has_stepped;
 
-// What a guard loses between its check and its deed: it is sent to sleep, and the rival takes one step.
+// What a guard loses between its check and its deed: it waits, and the rival takes one step.
 void TakeTime(void) {
   sem_post(&rival_may_go_on);
   sem_wait(&rival_has_stepped);
