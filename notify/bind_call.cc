@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/netlink.h>
+#include <netinet/in.h>
 #include <stddef.h>
 #include <sys/random.h>
 #include <sys/un.h>
@@ -94,8 +95,7 @@ CallHandler::Outcome CallHandler::BindRewritten(const Subject& subject, const So
   if (announcement.published) {
     if (const int error = publisher_.Claim(announcement, &why)) return Refuse(subject, error, why);
   }
-  const auto bind = [&] { return BindPort(subject, ToSockAddr(rewrite.target)); };
-  const int error = udp ? bind() : Pinning(subject, bind);
+  const int error = BindTarget(subject, facts, rewrite.target);
   if (error == 0) TellWall(subject, rewrite.requested.address);
   if (error != 0) {
     if (error == EADDRNOTAVAIL) {
@@ -121,6 +121,12 @@ CallHandler::Outcome CallHandler::BindRewritten(const Subject& subject, const So
     return Refuse(subject, refused, why);
   }
   return {0, Verdict::kRewritten};
+}
+
+int CallHandler::BindTarget(const Subject& subject, const SocketFacts& facts, const Endpoint& target) {
+  if (facts.type != SOCK_STREAM) return BindPort(subject, ToSockAddr(target));
+  const bool port_later = IntOption(subject.socket.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0) != 0;
+  return port_later ? BindAndNote(subject, target) : PinAddress(subject, target);
 }
 
 // Without the wall nobody is there to listen, and nothing is translated.

@@ -7,6 +7,11 @@
 #include "notify/inet_sockaddr.h"
 #include "sys/local_route.h"
 #include "sys/socket_info.h"
+#include "sys/unique_fd.h"
+
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE 51  // Linux 6.3
+#endif
 
 namespace forcebind {
 namespace {
@@ -26,6 +31,15 @@ int BindPrivate(int socket, const SockAddr& name) {
   const int again = Bind(socket, name);
   SetFreebind(socket, 0);
   return again;
+}
+
+int ChoosePort(int socket, SockAddr* name) {
+  const UniqueFd other(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!other.valid()) return errno;
+  const int range = IntOption(socket, IPPROTO_IP, IP_LOCAL_PORT_RANGE, 0);
+  if (range != 0) setsockopt(other.get(), IPPROTO_IP, IP_LOCAL_PORT_RANGE, &range, sizeof(range));
+  const int error = BindPrivate(other.get(), *name);
+  return error != 0 ? error : LocalName(other.get(), name);
 }
 
 bool AllowPrivateSource(int socket) {

@@ -15,6 +15,10 @@ namespace forcebind {
 // An errno value; EADDRNOTAVAIL: the address is not on this host.
 int BindPrivate(int socket, const SockAddr& name);
 
+// A TCP port that is free at `name`, an IPv6 address: the one that the kernel would choose for `socket`. Nothing keeps it
+// free. An errno value, as of BindPrivate().
+int ChoosePort(int socket, SockAddr* name);
+
 // For a UDP socket that is reached by the ULA: a server that answers from the address at which it was asked names it as
 // the source (IPV6_PKTINFO), which the kernel refuses for the same reason (net/ipv6/datagram.c, ip6_datagram_send_ctl).
 // The socket keeps IPV6_FREEBIND, which gives it no right that it could not take itself. True if it had not had it.

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "notify/bind_private.h"
+#include "notify/inet_sockaddr.h"
 #include "sys/capabilities.h"
 #include "sys/errno_status.h"
 #include "sys/netns.h"
@@ -16,6 +17,7 @@ namespace forcebind {
 namespace {
 
 constexpr size_t kMaxKnownSockets = 1024;
+constexpr int kTriesForAPort = 16;  // somebody else may take it in between
 
 }  // namespace
 
@@ -137,12 +139,25 @@ int CallHandler::BindPort(const Subject& subject, const SockAddr& name) {
 
 // A bind that fails may have taken the address away, but for EINVAL, which is said of a bound socket before anything is
 // changed. Whoever is killed in between has pinned nothing.
-int CallHandler::Pinning(const Subject& subject, absl::FunctionRef<int()> bind_private) {
+int CallHandler::BindAndNote(const Subject& subject, const Endpoint& target) {
   const bool was_pinned = pinned_.Contains(subject.cookie);
   if (was_pinned) pinned_.Remove(subject.cookie);
-  const int error = bind_private();
-  if (error == 0 || (was_pinned && error == EINVAL)) pinned_.Add(subject.cookie);
+  const int error = BindPort(subject, ToSockAddr(target));
+  const bool stays = !target.address.IsUla() || target.port != 0;
+  if ((error == 0 && stays) || (was_pinned && error == EINVAL)) pinned_.Add(subject.cookie);
   return error;
+}
+
+int CallHandler::PinAddress(const Subject& subject, Endpoint target) {
+  if (!target.address.IsUla() || target.port != 0) return BindAndNote(subject, target);
+  const SockAddr any_port = ToSockAddr(target);
+  for (int tries = 0; tries < kTriesForAPort; ++tries) {
+    SockAddr chosen = any_port;
+    if (const int error = ChoosePort(subject.socket.get(), &chosen)) return error;
+    const int error = BindAndNote(subject, ToEndpoint(chosen));
+    if (error != EADDRINUSE) return error;
+  }
+  return EADDRINUSE;
 }
 
 void CallHandler::Remember(const Subject& subject, const SocketFacts& facts, const Endpoint& requested) {

@@ -108,6 +108,7 @@ class CallHandler {
   Outcome Bind(const Subject& subject);
   Outcome BindInet(const Subject& subject);
   Outcome BindRewritten(const Subject& subject, const SocketFacts& facts, const Rewrite& rewrite);
+  int BindTarget(const Subject& subject, const SocketFacts& facts, const Endpoint& target);
   void LendFreebind(const Subject& subject, const SocketFacts& facts, const Endpoint& requested);
   void TakeBackFreebind(const Subject& subject);
   Outcome BindEgress(const Subject& subject, const SocketFacts& facts, const Egress& egress);
@@ -125,19 +126,22 @@ class CallHandler {
   Outcome ListenAsTask(const Subject& subject);
 
   Outcome Connect(const Subject& subject);
+  void BindSource(const Subject& subject, const IpAddress& source);
   Outcome ConnectRedirected(const Subject& subject, const ConnectFacts& facts, const Redirect& redirect);
   Outcome LeaveToKernel(const Subject& subject);
 
   // Tries to give the socket a private address which nothing can change any more, unless it has one.
   int PinPrivateAddress(const Subject& subject, const SocketFacts& facts, SockAddr* name);
-  // Makes a bind to the private address, and notes what it means; its result.
-  int Pinning(const Subject& subject, absl::FunctionRef<int()> bind_private);
+  // Binds a stream socket, and notes whether anything can change its address (notify/pinned_sockets.h).
+  int PinAddress(const Subject& subject, Endpoint target);
+  int BindAndNote(const Subject& subject, const Endpoint& target);
   SocketFacts FactsOf(const Subject& subject) const;
   // bind() with the service's right to privileged ports, and no other.
   int BindPort(const Subject& subject, const SockAddr& name);
   Outcome Refuse(const Subject& subject, int error, const std::string& reason);
   void Remember(const Subject& subject, const SocketFacts& facts, const Endpoint& requested);
   const KnownSocket* Recall(const Subject& subject) const;
+  Endpoint Requested(const Subject& subject) const;
   // For `report`: what the socket's bind asked for.
   void TellWall(const Subject& subject, const IpAddress& requested);
   bool KernelBinds() const;  // FilterOptions::kernel_binds

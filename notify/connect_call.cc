@@ -25,7 +25,6 @@
 #include <variant>
 
 #include "core/overloaded.h"
-#include "notify/bind_private.h"
 #include "notify/call_handler.h"
 #include "notify/inet_sockaddr.h"
 #include "sys/socket_info.h"
@@ -91,17 +90,6 @@ int StartConnect(int fd, int protocol, const SockAddr& target) {
   return StartWithinATick(fd, target);
 }
 
-// So that the peer can tell who calls. The port is chosen by connect(), which can share one among many peers
-// (IP_BIND_ADDRESS_NO_PORT). Where it fails the kernel chooses the address, too. An errno value.
-int BindSource(int fd, const IpAddress& source) {
-  const int yes = 1, no = 0;
-  const bool was_set = IntOption(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0) != 0;
-  if (!was_set && setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof(yes)) != 0) return errno;
-  const int error = BindPrivate(fd, ToSockAddr({source, 0}));
-  if (!was_set) setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &no, sizeof(no));
-  return error;
-}
-
 bool Blocks(int fd) { return (fcntl(fd, F_GETFL) & O_NONBLOCK) == 0; }
 
 }  // namespace
@@ -143,11 +131,21 @@ CallHandler::Outcome CallHandler::Connect(const Subject& subject) {
       DecideConnect(*subject.loopback, facts, policy_, own));
 }
 
+// So that the peer can tell who calls. The port is chosen by connect(), which can share one among many peers
+// (IP_BIND_ADDRESS_NO_PORT). Where it fails the kernel chooses the address, too.
+void CallHandler::BindSource(const Subject& subject, const IpAddress& source) {
+  const int fd = subject.socket.get(), yes = 1, no = 0;
+  const bool was_set = IntOption(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0) != 0;
+  if (!was_set && setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof(yes)) != 0) return;
+  BindAndNote(subject, {source, 0});
+  if (!was_set) setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &no, sizeof(no));
+}
+
 CallHandler::Outcome CallHandler::ConnectRedirected(const Subject& subject, const ConnectFacts& facts,
                                                     const Redirect& redirect) {
   const int fd = subject.socket.get();
   const SockAddr target = ToSockAddr(redirect.target);
-  if (redirect.source) Pinning(subject, [&] { return BindSource(fd, *redirect.source); });
+  if (redirect.source) BindSource(subject, *redirect.source);
   const bool waits = facts.socket.type == SOCK_STREAM && Blocks(fd);
   const int error = waits ? StartConnect(fd, facts.socket.protocol, target) : ConnectNow(fd, target);
   // EALREADY: another thread has been faster.

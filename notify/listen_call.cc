@@ -39,17 +39,23 @@ int CallHandler::PinPrivateAddress(const Subject& subject, const SocketFacts& fa
   const std::optional<Endpoint> target = ImplicitListenTarget(facts, policy_.addresses);
   if (target) {
     // EINVAL: it has an address already; or not, see pinned_sockets.h.
-    const int error = Pinning(subject, [&] { return BindPrivate(subject.socket.get(), ToSockAddr(*target)); });
-    if (error == 0) TellWall(subject, subject.domain == AF_INET ? IpAddress() : IpAddress::V6({}));
+    const int error = PinAddress(subject, *target);
+    if (error == 0) TellWall(subject, Requested(subject).address);
     if (error != 0 && error != EINVAL) return error;
   }
   return LocalName(subject.socket.get(), name);
 }
 
+// What the socket was asked to be bound to, as far as it is known.
+Endpoint CallHandler::Requested(const Subject& subject) const {
+  if (const KnownSocket* known = Recall(subject)) return known->requested;
+  return {subject.domain == AF_INET ? IpAddress() : IpAddress::V6({}), 0};
+}
+
 bool CallHandler::KernelBinds() const { return !policy_.walls.Allows(Wall::kNotify); }
 
-// A listener's address changes no more, so this look is the last one that is needed. Before listen(2) it may change:
-// with the `cgroup` wall alone nobody here sees the bind; and whoever sends with MSG_FASTOPEN connects.
+// A listener's address changes no more, so this look is the last one that is needed. Before listen(2) it may change with
+// the `cgroup` wall alone, where nobody here sees the bind.
 bool CallHandler::ListensPrivately(int fd) const {
   SockAddr name;
   return LocalName(fd, &name) == 0 && policy_.addresses.Contains(ToEndpoint(name).address);
@@ -88,10 +94,8 @@ CallHandler::Outcome CallHandler::ListenInet(const Subject& subject) {
 
   const bool dual_stack = actual.address.IsV4Mapped() && !facts.v6only;
   const Publication* publication = protocol ? policy_.FindPublication(*protocol, actual.port) : nullptr;
-  const IpAddress wildcard = subject.domain == AF_INET ? IpAddress() : IpAddress::V6({});
-  const KnownSocket* known = Recall(subject);
   const Announcement announcement{.protocol = Protocol::kTcp,
-                                  .requested = known != nullptr ? known->requested : Endpoint{wildcard, 0},
+                                  .requested = Requested(subject),
                                   .actual = actual,
                                   .published = publication != nullptr,
                                   .dual_stack = dual_stack};

@@ -15,7 +15,9 @@
 #include <ostream>
 
 #include "absl/strings/str_cat.h"
+#include "notify/inet_sockaddr.h"
 #include "sys/small_file.h"
+#include "sys/socket_info.h"
 #include "tests/support/child_process.h"
 #include "tests/support/service_host.h"
 #include "tests/support/supervisor_process.h"
@@ -248,8 +250,8 @@ struct Moment {
 };
 void PrintTo(const Moment& moment, std::ostream* out) { *out << moment.name; }
 
-// Lets the process, which is traced and has stopped, run until then, and kills it there.
-void KillAt(pid_t pid, const Moment& moment) {
+// Lets the process, which is traced and has stopped, run until then, and stops it there.
+void RunUntil(pid_t pid, const Moment& moment) {
   int status = 0;
   __ptrace_syscall_info info = {};
   while (info.op != moment.op || info.entry.nr != static_cast<uint64_t>(moment.call)) {
@@ -260,12 +262,17 @@ void KillAt(pid_t pid, const Moment& moment) {
     ASSERT_GT(ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info), 0);
     if (info.op == PTRACE_SYSCALL_INFO_EXIT) info.entry.nr = entered;
   }
+}
+
+void KillAt(pid_t pid, const Moment& moment) {
+  int status = 0;
+  ASSERT_NO_FATAL_FAILURE(RunUntil(pid, moment));
   ASSERT_EQ(kill(pid, SIGKILL), 0);
   ASSERT_EQ(waitpid(pid, &status, __WALL), pid);
   ASSERT_TRUE(WIFSIGNALED(status));
 }
 
-// Stops the process for KillAt().
+// Stops the process for RunUntil().
 void Trace(pid_t pid) {
   int status = 0;
   ASSERT_EQ(ptrace(PTRACE_SEIZE, pid, nullptr, PTRACE_O_TRACESYSGOOD), 0);
@@ -319,6 +326,64 @@ TEST_F(ReserveTest, ASuccessorsSuccessorGoesOn) {
   service.CloseInput();
   EXPECT_THAT(service.ReadAll(), HasSubstr("bind s 0.0.0.0:8080 -> 0\n"));
 }
+
+// ---- between the companion's listen(2) and its look at what came of it
+
+// A copy of the process's only socket of AF_INET6.
+UniqueFd TakeSocket(const ChildProcess& service) {
+  const UniqueFd process(static_cast<int>(syscall(SYS_pidfd_open, service.pid(), 0)));
+  for (int number = 0; number < 100; ++number) {
+    UniqueFd copy(static_cast<int>(syscall(SYS_pidfd_getfd, process.get(), number, 0)));
+    if (copy.valid() && IntOption(copy.get(), SOL_SOCKET, SO_DOMAIN, -1) == AF_INET6) return copy;
+  }
+  return UniqueFd();
+}
+
+// All that is known to take a ULA away: a connection that fails takes the port, then V6ONLY goes, then the address.
+void TryToOverwriteUla(int socket) {
+  const auto connect_to = [&](const char* address) {
+    const SockAddr name = ToSockAddr({IpAddress::Parse(address).value(), 9});
+    return sendto(socket, "x", 1, MSG_FASTOPEN, name.get(), name.size);
+  };
+  const int off = 0;
+  EXPECT_LT(connect_to("::1"), 0);
+  EXPECT_NE(setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)), 0);
+  EXPECT_LT(connect_to("::ffff:127.0.0.9"), 0);
+}
+
+struct UlaSocket {
+  const char* name;
+  Words script;
+};
+void PrintTo(const UlaSocket& socket, std::ostream* out) { *out << socket.name; }
+
+class ReserveUlaTest : public ReserveTest, public testing::WithParamInterface<UlaSocket> {};
+
+// Whoever kills the companion when it has called listen(2), before it has looked, keeps what he has made of the socket.
+TEST_P(ReserveUlaTest, StaysWhenItBeginsToListen) {
+  ChildProcess service(Join(Join(PrivateRun(), {kProbe, "s=socket inet6 stream"}),
+                            Join(GetParam().script, {"hold", "listen s 5", "hold"})));
+  ASSERT_TRUE(service.ReadUntil("holding\n"));
+  const UniqueFd socket = TakeSocket(service);
+  ASSERT_TRUE(socket.valid());
+  const pid_t companion = AwaitPair(service.pid()).companion;
+  ASSERT_NO_FATAL_FAILURE(Trace(companion));
+  service.Write("\n");
+  ASSERT_NO_FATAL_FAILURE(RunUntil(companion, {"BeforeListen", SYS_listen, PTRACE_SYSCALL_INFO_ENTRY, false}));
+  TryToOverwriteUla(socket.get());
+  ASSERT_NO_FATAL_FAILURE(KillAt(companion, {"BeforeTheLook", SYS_getsockname, PTRACE_SYSCALL_INFO_ENTRY, false}));
+  EXPECT_EQ(IntOption(socket.get(), SOL_SOCKET, SO_ACCEPTCONN, -1), 1);
+  SockAddr name;
+  ASSERT_EQ(LocalName(socket.get(), &name), 0);
+  EXPECT_EQ(ToEndpoint(name).address.ToString(), kPrivateV6);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Each, ReserveUlaTest,
+    testing::Values(UlaSocket{"OfAPort", {"bind s [::1]:8080"}}, UlaSocket{"OfAnyPort", {"bind s [::1]:0"}},
+                    UlaSocket{"OfAPortLater", {"setsockopt s no_port_yet 1", "bind s [::1]:0"}},
+                    UlaSocket{"OfListen", {"setsockopt s v6only 1"}}),
+    [](const auto& socket) { return socket.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(Each, ReserveReplacedTest,
                          testing::Values(Moment{"BeforeTheFork", SYS_clone3, PTRACE_SYSCALL_INFO_ENTRY, true},

@@ -10,6 +10,9 @@
 //                                                            of the run lacks `multicast`
 //   a link-local address with an interface                 the same; then SO_BINDTOIFINDEX is put back: the kernel
 //                                                            remembers the interface of a bind that failed
+//   the private IPv6 address, TCP, port 0                  a free port by number, which the socket thus keeps when a
+//                                                            connection fails or listening ends; unless bind leaves the
+//                                                            port for later
 //   everything else                                        the same: an address of another host, no address at all
 //   listen on a TCP socket in the state CLOSE              the private address with port 0 first, for one that is not
 //                                                            bound; then listen. A connection that has ended thus has
@@ -22,6 +25,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "executor.h"
 
@@ -116,6 +120,15 @@ static void SetMapped(struct in6_addr* address, struct in_addr v4) {
   memcpy(&address->s6_addr[12], &v4, sizeof(v4));
 }
 
+static void ChoosePort(struct sockaddr_in6* name) {
+  const int other = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  socklen_t length = sizeof(*name);
+  if (other < 0) abort();
+  if (bind(other, (struct sockaddr*)name, length) != 0) abort();
+  if (getsockname(other, (struct sockaddr*)name, &length) != 0) abort();
+  close(other);
+}
+
 static long BindIpv6(enum Door door, int fd, int type, struct Address* address) {
   struct sockaddr_in6* name = (struct sockaddr_in6*)address->data;
   const int mapped = IN6_IS_ADDR_V4MAPPED(&name->sin6_addr);
@@ -142,6 +155,8 @@ static long BindIpv6(enum Door door, int fd, int type, struct Address* address) 
     SetMapped(&name->sin6_addr, private_v4);
   } else {
     name->sin6_addr = private_v6;
+    const int later = IntOption(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT);
+    if (type == SOCK_STREAM && name->sin6_port == 0 && !later) ChoosePort(name);
   }
   return RawBind(door, fd, address);
 }
@@ -190,7 +205,11 @@ static void BindPrivately(int fd) {
   } else {
     struct sockaddr_in6* name = (struct sockaddr_in6*)address.data;
     *name = (struct sockaddr_in6){.sin6_family = AF_INET6, .sin6_addr = private_v6};
-    if (!IntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY)) SetMapped(&name->sin6_addr, private_v4);
+    if (IntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY)) {
+      ChoosePort(name);
+    } else {
+      SetMapped(&name->sin6_addr, private_v4);
+    }
     address.length = sizeof(*name);
   }
   RawBind(kNative, fd, &address);
