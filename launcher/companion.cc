@@ -61,7 +61,8 @@ int Intermediate(void* argument) {
   return 0;
 }
 
-// What a library may write to standard error must not go to a socket of the service, which could be there.
+// What a library may write to standard error must not go to a socket of the service, which could be there. `fd`: one
+// that nothing can be written to, and that may stay open when the companion has failed.
 int TakeStandardNumbers(int fd) {
   for (;;) {
     const int copy = dup(fd);
@@ -117,7 +118,7 @@ absl::StatusOr<UniqueFd> HandOver::Take(int launcher, const std::vector<int>& ke
   needed.insert(needed.end(), keep.begin(), keep.end());
   absl::Status closed = CloseAllBut(std::move(needed));
   if (!closed.ok()) return closed;
-  if (const int error = TakeStandardNumbers(notify.get())) return ErrnoStatus(error, "duplicate a descriptor");
+  if (const int error = TakeStandardNumbers(answer_here_.get())) return ErrnoStatus(error, "duplicate a descriptor");
   return notify;
 }
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -16,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "tests/support/child_process.h"
 #include "tests/support/service_host.h"
+#include "tests/support/supervisor_process.h"
 
 namespace forcebind {
 namespace {
@@ -324,6 +326,23 @@ TEST(ParentMode, KillingForcebindLeavesTheServicesChildren) {
   service.CloseInput();
   EXPECT_THAT(service.ReadAll(), HasSubstr(absl::StrCat("getsockname s -> ", kPrivateV4, ":8080 ")));
   EXPECT_TRUE(AwaitExit(companion_pidfd.get()));
+}
+
+// It stays as the service's parent, and holds nothing that would keep a call waiting.
+TEST(ParentMode, ACompanionThatFailsLeavesTheServiceWhichBindsNoMore) {
+  ScopeHost host("1");
+  Service service(
+      {kProbe, "hold", "s=socket inet stream", "bind s 0.0.0.0:8080", "bind s 0.0.0.0:8081", "bind s 0.0.0.0:8082"});
+  ASSERT_TRUE(service.ReadUntil("holding\n"));
+  const pid_t companion = CompanionOf(service);
+  ASSERT_EQ(InChild([&] {
+              const rlimit none = {0, 0};
+              BecomeOrdinaryUser();
+              return prlimit(companion, RLIMIT_NOFILE, &none, nullptr);
+            }),
+            0);
+  service.CloseInput();
+  EXPECT_THAT(service.ReadAll(), HasSubstr("bind s 0.0.0.0:8082 -> -1 ENOSYS\n"));
 }
 
 TEST(ParentMode, KillingTheCompanionLeavesTheServiceWhichBindsNoMore) {
