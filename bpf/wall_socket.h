@@ -14,6 +14,9 @@
  *          host leads to its port, whatever address they are for.
  *          IP_LOCAL_PORT_RANGE: EPERM where the profile limits ports: a range of one port is a port, and port 0 is not
  *          looked at.
+ *          IPV6_RTHDR, and IPV6_2292PKTOPTIONS, which can hold one: EPERM. With a routing header a socket that is bound
+ *          to an IPv4-mapped address connects to an IPv6 one, and its IPv4 address is 127.0.0.6 from then on, whatever
+ *          getsockname() says (net/ipv6/tcp_ipv6.c, tcp_v6_connect()).
  *          Decided to be harmless, since the address is forced whatever they say: IP_FREEBIND, SO_BINDTODEVICE,
  *          IP_PKTINFO, IP_BIND_ADDRESS_NO_PORT, memberships of multicast groups, IPV6_V6ONLY, IPV6_ADDRFORM.
  * Tested by tests/netns/wall_cgroup_test.cc.
@@ -33,6 +36,8 @@
 #define FB_SOL_IPV6 41
 #define FB_IP_TRANSPARENT 19
 #define FB_IP_LOCAL_PORT_RANGE 51
+#define FB_IPV6_2292PKTOPTIONS 6
+#define FB_IPV6_RTHDR 57
 #define FB_IPV6_TRANSPARENT 75
 
 static __always_inline bool fb_is_known(__u32 type, __u32 protocol)
@@ -62,7 +67,7 @@ int fb_wall_create(struct bpf_sock *ctx)
 static __always_inline bool fb_may_set(const struct fb_wall_policy *policy, int level, int option)
 {
 	if (level == FB_SOL_IPV6)
-		return option != FB_IPV6_TRANSPARENT;
+		return option != FB_IPV6_TRANSPARENT && option != FB_IPV6_RTHDR && option != FB_IPV6_2292PKTOPTIONS;
 	if (level != FB_SOL_IP)
 		return true;
 	if (option == FB_IP_LOCAL_PORT_RANGE)

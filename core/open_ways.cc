@@ -50,6 +50,12 @@ const std::vector<OpenWayFacts>& OpenWays() {
        "calls answered with the companion's descriptor, taken by root",
        true,
        {Wall::kLandlock}},
+      {OpenWay::kKilledCompanion,
+       "killed-companion",
+       "a listener that has lost its address in a race with a bind that fails, where the companion is killed before it "
+       "has looked",
+       false,
+       {Wall::kNotify}},
       {OpenWay::kLeftCgroup,
        "left-cgroup",
        "a UDP bind of a process that has left the service's cgroup: root's by itself, a user's by way of systemd's "

@@ -28,6 +28,7 @@ enum class OpenWay : uint8_t {
   kKernelListener,
   kCompanion,
   kNotification,
+  kKilledCompanion,
   kLeftCgroup,
   kLeftCgroupAsRoot,
 };

@@ -53,6 +53,7 @@ bool Concerns(const TracedSyscall& traced, uint32_t arch, const FilterOptions& o
       return arch == SCMP_ARCH_X86;
     case Condition::kAlways:
     case Condition::kOwnLoopback:
+    case Condition::kRoutingHeader:
     case Condition::kNewListener:
       return true;
   }
@@ -146,6 +147,12 @@ Comparisons ComparisonsFor(Condition condition, const FilterOptions& options) {
       return NoSuchKinds(options);
     case Condition::kOwnLoopback:
       if (options.own_loopback) all.emplace_back();
+      return all;
+    case Condition::kRoutingHeader:
+      for (const uint64_t option : {IPV6_RTHDR, IPV6_2292PKTOPTIONS}) {
+        all.push_back(
+            {Compare(1, SCMP_CMP_MASKED_EQ, kIntMask, IPPROTO_IPV6), Compare(2, SCMP_CMP_MASKED_EQ, kIntMask, option)});
+      }
       return all;
     case Condition::kNewListener:
       return {{Compare(1, SCMP_CMP_MASKED_EQ, SECCOMP_FILTER_FLAG_NEW_LISTENER, SECCOMP_FILTER_FLAG_NEW_LISTENER)}};

@@ -15,8 +15,8 @@ namespace forcebind {
 // An errno value; EADDRNOTAVAIL: the address is not on this host.
 int BindPrivate(int socket, const SockAddr& name);
 
-// A TCP port that is free at `name`, an IPv6 address: the one that the kernel would choose for `socket`. Nothing keeps it
-// free. An errno value, as of BindPrivate().
+// A TCP port that is free at `name`, an IPv6 address: the one that the kernel would choose for `socket`. Nothing keeps
+// it free. An errno value, as of BindPrivate().
 int ChoosePort(int socket, SockAddr* name);
 
 // For a UDP socket that is reached by the ULA: a server that answers from the address at which it was asked names it as

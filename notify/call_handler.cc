@@ -148,8 +148,8 @@ int CallHandler::BindAndNote(const Subject& subject, const Endpoint& target) {
   return error;
 }
 
-int CallHandler::PinAddress(const Subject& subject, Endpoint target) {
-  if (!target.address.IsUla() || target.port != 0) return BindAndNote(subject, target);
+int CallHandler::PinAddress(const Subject& subject, const SocketFacts& facts, const Endpoint& target) {
+  if (!target.address.IsUla() || target.port != 0 || facts.bound) return BindAndNote(subject, target);
   const SockAddr any_port = ToSockAddr(target);
   for (int tries = 0; tries < kTriesForAPort; ++tries) {
     SockAddr chosen = any_port;

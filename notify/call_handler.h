@@ -133,7 +133,7 @@ class CallHandler {
   // Tries to give the socket a private address which nothing can change any more, unless it has one.
   int PinPrivateAddress(const Subject& subject, const SocketFacts& facts, SockAddr* name);
   // Binds a stream socket, and notes whether anything can change its address (notify/pinned_sockets.h).
-  int PinAddress(const Subject& subject, Endpoint target);
+  int PinAddress(const Subject& subject, const SocketFacts& facts, const Endpoint& target);
   int BindAndNote(const Subject& subject, const Endpoint& target);
   SocketFacts FactsOf(const Subject& subject) const;
   // bind() with the service's right to privileged ports, and no other.

@@ -39,7 +39,7 @@ int CallHandler::PinPrivateAddress(const Subject& subject, const SocketFacts& fa
   const std::optional<Endpoint> target = ImplicitListenTarget(facts, policy_.addresses);
   if (target) {
     // EINVAL: it has an address already; or not, see pinned_sockets.h.
-    const int error = PinAddress(subject, *target);
+    const int error = PinAddress(subject, facts, *target);
     if (error == 0) TellWall(subject, Requested(subject).address);
     if (error != 0 && error != EINVAL) return error;
   }
@@ -54,8 +54,8 @@ Endpoint CallHandler::Requested(const Subject& subject) const {
 
 bool CallHandler::KernelBinds() const { return !policy_.walls.Allows(Wall::kNotify); }
 
-// A listener's address changes no more, so this look is the last one that is needed. Before listen(2) it may change with
-// the `cgroup` wall alone, where nobody here sees the bind.
+// A listener's address changes no more, so this look is the last one that is needed. Before listen(2) it may change
+// with the `cgroup` wall alone, where nobody here sees the bind.
 bool CallHandler::ListensPrivately(int fd) const {
   SockAddr name;
   return LocalName(fd, &name) == 0 && policy_.addresses.Contains(ToEndpoint(name).address);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// pinned_sockets: which sockets have a private address that nothing changes any more: those that the companion has bound
-// with success itself. The kernel locks such an address (SOCK_BINDADDR_LOCK), so that neither connect(2) nor a
+// pinned_sockets: which sockets have a private address that nothing changes any more: those that the companion has
+// bound with success itself. The kernel locks such an address (SOCK_BINDADDR_LOCK), so that neither connect(2) nor a
 // disconnect changes it. A ULA takes more: a connection to an IPv4-mapped address overwrites it, unless the socket is
 // V6ONLY. A bind to a ULA makes it that, and as long as the socket has a port that cannot be taken back
 // (net/ipv6/ipv6_sockglue.c); but only a port that was asked for by number stays when a connection fails

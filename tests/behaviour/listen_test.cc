@@ -64,6 +64,14 @@ TEST(Listen, OnBoundSocketAfterDisconnectKeepsItsAddress) {
               "listen c 5"});
 }
 
+// There is no other port that forcebind could try. IP_LOCAL_PORT_RANGE: 50000 to 50000.
+TEST(Listen, OnTheOnlyPortThatTheKernelMayChoose) {
+  ExpectSame({"s=socket inet6 stream", "setsockopt s local_port_range -1018117296", "bind s [::1]:0", "bind s [::1]:0",
+              "getsockname s", "listen s 5", "listen s 5", "t=socket inet6 stream",
+              "setsockopt t local_port_range -1018117296", "bind t [::1]:0"},
+             {.addresses = {{"[::1]", "[fd5e:1f2a:90c1::1]"}}});
+}
+
 TEST(Listen, OnTakenPortIsRefused) {
   ExpectSame({"s=socket inet stream", "setsockopt s reuseaddr 1", "bind s 0.0.0.0:8080", "t=socket inet stream",
               "setsockopt t reuseaddr 1", "bind t 0.0.0.0:8080", "listen s 5", "listen t 5", "tcpstate t"});

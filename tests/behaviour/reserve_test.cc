@@ -378,12 +378,12 @@ TEST_P(ReserveUlaTest, StaysWhenItBeginsToListen) {
   EXPECT_EQ(ToEndpoint(name).address.ToString(), kPrivateV6);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Each, ReserveUlaTest,
-    testing::Values(UlaSocket{"OfAPort", {"bind s [::1]:8080"}}, UlaSocket{"OfAnyPort", {"bind s [::1]:0"}},
-                    UlaSocket{"OfAPortLater", {"setsockopt s no_port_yet 1", "bind s [::1]:0"}},
-                    UlaSocket{"OfListen", {"setsockopt s v6only 1"}}),
-    [](const auto& socket) { return socket.param.name; });
+INSTANTIATE_TEST_SUITE_P(Each, ReserveUlaTest,
+                         testing::Values(UlaSocket{"OfAPort", {"bind s [::1]:8080"}},
+                                         UlaSocket{"OfAnyPort", {"bind s [::1]:0"}},
+                                         UlaSocket{"OfAPortLater", {"setsockopt s no_port_yet 1", "bind s [::1]:0"}},
+                                         UlaSocket{"OfListen", {"setsockopt s v6only 1"}}),
+                         [](const auto& socket) { return socket.param.name; });
 
 INSTANTIATE_TEST_SUITE_P(Each, ReserveReplacedTest,
                          testing::Values(Moment{"BeforeTheFork", SYS_clone3, PTRACE_SYSCALL_INFO_ENTRY, true},

@@ -355,6 +355,8 @@ TEST_F(CgroupWallTest, OptionsThatLeadAroundAreRefused) {
   const auto set_range = [&] { return OptionOutcome(AF_INET, IPPROTO_IP, kIpLocalPortRange, &range, sizeof(range)); };
   ExpectEnclosed({}, set(AF_INET, IPPROTO_IP, IP_TRANSPARENT), "EPERM");
   ExpectEnclosed({}, set(AF_INET6, IPPROTO_IPV6, IPV6_TRANSPARENT), "EPERM");
+  ExpectEnclosed({}, set(AF_INET6, IPPROTO_IPV6, IPV6_RTHDR), "EPERM");
+  ExpectEnclosed({}, set(AF_INET6, IPPROTO_IPV6, IPV6_2292PKTOPTIONS), "EPERM");
   ExpectEnclosed({}, set(AF_INET, IPPROTO_IP, IP_FREEBIND), ErrnoName(0));
   ExpectEnclosed({}, set_range, ErrnoName(0));
   ExpectEnclosed({.ports = std::vector<PortRange>()}, set_range, "EPERM");

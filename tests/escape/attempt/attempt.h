@@ -82,14 +82,14 @@ void TakeTime(void);
 
 // ---- the attempts, by theme
 
-Attempt Bystander, Outer;                                                                      // bystander.c
-Attempt PlaceHere;                                                                             // tasks.c
-Attempt StaleMptcpName, ListenAfterAddrform, ListenAfterFastOpen;                              // listen.c
-Attempt OwnFilesThread, LeaderGone, ExecInThread, CloneSharingFiles;                           // tasks.c
-Attempt SocketOfOtherNamespace, UpperBits, PacketUpperBits, LeaveCgroup;                       // tasks.c
-Attempt OwnNotifier, OwnNotifierInt80, OwnNotifierAfterKill, TracedNumber;                     // filters.c
-Attempt KillCompanion, StopCompanion, StarveCompanion, TraceVictim, TakeFromVictim;            // victims.c
-Attempt UringPlace, UringInherited, UringTaken, UringInt80, UringOnOwn;                        // uring.c
+Attempt Bystander, Outer;                                                   // bystander.c
+Attempt PlaceHere;                                                          // tasks.c
+Attempt StaleMptcpName, ListenAfterAddrform, ListenAfterFastOpen;           // listen.c
+Attempt OwnFilesThread, LeaderGone, ExecInThread, CloneSharingFiles;        // tasks.c
+Attempt SocketOfOtherNamespace, UpperBits, PacketUpperBits, LeaveCgroup;    // tasks.c
+Attempt OwnNotifier, OwnNotifierInt80, OwnNotifierAfterKill, TracedNumber;  // filters.c
+Attempt KillCompanion, KillCompanionInListen, StopCompanion, StarveCompanion, TraceVictim, TakeFromVictim;  // victims.c
+Attempt UringPlace, UringInherited, UringTaken, UringInt80, UringOnOwn;                                     // uring.c
 Attempt ListenOnGiven, ListenOnInherited, BindGiven, BindInherited, PassInside, TakeListener;  // bystander.c
 Attempt VsockPlace, SctpAddresses, MptcpEndpoint;                                              // protocols.c
 Attempt RaceAddress, RaceDescriptor, RaceDisconnect, RaceDisconnectUla, RaceV6only, RaceSocketcall, RaceMptcpDisconnect,

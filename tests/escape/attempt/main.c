@@ -31,6 +31,7 @@ static const struct {
     {"own-notifier-after-kill", OwnNotifierAfterKill},
     {"traced-number", TracedNumber},
     {"kill-companion", KillCompanion},
+    {"kill-companion-in-listen", KillCompanionInListen},
     {"stop-companion", StopCompanion},
     {"starve-companion", StarveCompanion},
     {"trace-victim", TraceVictim},

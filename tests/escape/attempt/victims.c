@@ -59,6 +59,65 @@ void StopCompanion(char** arguments) {
   listen(tcp, kBacklog);
 }
 
+// ---- the companion is killed when it has called listen(2), before it has looked what came of it
+
+static struct sockaddr_in taken;
+static atomic_int listened, lost;
+
+static void* ListenAndTell(void* number) {
+  listen((int)(long)number, kBacklog);
+  atomic_store(&listened, 1);
+  return NULL;
+}
+
+// A socket without a port may be bound again, and loses its address when that fails.
+static void* LoseAddress(void* number) {
+  bind((int)(long)number, (struct sockaddr*)&taken, sizeof(taken));
+  atomic_store(&lost, 1);
+  return NULL;
+}
+
+// Lets the victim run to its listen(2), or to the end of that. False: this process's listen() is over before.
+static int RunVictimTo(pid_t victim, int op) {
+  static unsigned long entered;
+  for (;;) {
+    struct __ptrace_syscall_info info = {0};
+    ptrace(PTRACE_SYSCALL, victim, NULL, NULL);
+    while (waitpid(victim, NULL, __WALL | WNOHANG) == 0) {
+      if (atomic_load(&listened)) return 0;
+      sched_yield();
+    }
+    if (ptrace(PTRACE_GET_SYSCALL_INFO, victim, sizeof(info), &info) <= 0) return 0;
+    if (info.op == PTRACE_SYSCALL_INFO_ENTRY) entered = info.entry.nr;
+    if (info.op == op && entered == SYS_listen) return 1;
+  }
+}
+
+// Whoever may not trace it has SIGSTOP, SIGCONT and patience.
+void KillCompanionInListen(char** arguments) {
+  pthread_t thread;
+  const pid_t victim = AwaitVictim();
+  const int listener = socket(AF_INET, SOCK_STREAM, 0), fd = socket(AF_INET, SOCK_STREAM, 0);
+  (void)arguments;
+  taken = Ipv4("127.84.3.1", kPort);
+  bind(listener, (struct sockaddr*)&taken, sizeof(taken));
+  listen(listener, kBacklog);
+  SetInt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  BindTo4(fd, "127.84.3.1", 0);
+  LoseAddress((void*)(long)fd);
+  if (ptrace(PTRACE_SEIZE, victim, NULL, PTRACE_O_TRACESYSGOOD) != 0) Note("ptrace: %s", strerror(errno));
+  ptrace(PTRACE_INTERRUPT, victim, NULL, NULL);
+  waitpid(victim, NULL, __WALL);
+  pthread_create(&thread, NULL, ListenAndTell, (void*)(long)fd);
+  atomic_store(&lost, 0);
+  if (RunVictimTo(victim, PTRACE_SYSCALL_INFO_ENTRY)) {
+    pthread_create(&thread, NULL, LoseAddress, (void*)(long)fd);  // waits, if it takes the victim
+    for (int i = 0; i < 1000000 && !atomic_load(&lost); ++i) sched_yield();
+    RunVictimTo(victim, PTRACE_SYSCALL_INFO_EXIT);
+  }
+  kill(victim, SIGKILL);
+}
+
 // A process of the same user may change another one's limits.
 void StarveCompanion(char** arguments) {
   static const int kLimits[] = {RLIMIT_NOFILE, RLIMIT_NPROC, RLIMIT_STACK, RLIMIT_AS, RLIMIT_DATA};

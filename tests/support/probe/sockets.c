@@ -43,6 +43,8 @@ static const struct Name kOptions[] = {{"reuseaddr", SOL_SOCKET, SO_REUSEADDR},
                                        {"freebind6", IPPROTO_IPV6, IPV6_FREEBIND},
                                        {"bindtoifindex", SOL_SOCKET, SO_BINDTOIFINDEX},
                                        {"local_port_range", IPPROTO_IP, IP_LOCAL_PORT_RANGE},
+                                       {"rthdr", IPPROTO_IPV6, IPV6_RTHDR},
+                                       {"pktoptions", IPPROTO_IPV6, IPV6_2292PKTOPTIONS},
                                        {"fastopen", IPPROTO_TCP, TCP_FASTOPEN},
                                        {"repair", IPPROTO_TCP, TCP_REPAIR},
                                        {NULL, 0, 0}};
