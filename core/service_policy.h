@@ -81,7 +81,7 @@ struct ServicePolicy {
   std::vector<Publication> publish;
   // Ports that the service may bind besides the published ones; absent = any, empty = none.
   std::optional<std::vector<PortRange>> allow;
-  bool egress = true;      // a UDP bind of the wildcard with port 0 stays on the wildcard
+  bool egress = true;      // UDP sockets of clients, which bind the wildcard with port 0 or not at all, stay there
   bool multicast = false;  // UDP binds of multicast and broadcast addresses are let through
   bool unix_sockets = true;
   Loopback loopback = Loopback::kOwnFirst;

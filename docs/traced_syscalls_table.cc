@@ -60,6 +60,8 @@ const char* Text(Condition condition) {
       return "in the i386 ABI, in place of the others";
     case Condition::kOwnLoopback:
       return "the profile does not say `loopback = \"host\"`";
+    case Condition::kWithoutEgress:
+      return "UDP or UDP-Lite, and the profile says `egress = false`";
     case Condition::kRoutingHeader:
       return "IPV6_RTHDR or IPV6_2292PKTOPTIONS of IPPROTO_IPV6";
     case Condition::kNewListener:

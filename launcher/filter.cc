@@ -48,6 +48,7 @@ bool Concerns(const TracedSyscall& traced, uint32_t arch, const FilterOptions& o
     case Condition::kTypeNotAllowed:
     case Condition::kProtocolNotAllowed:
     case Condition::kNoSuchKind:
+    case Condition::kWithoutEgress:
       return arch != SCMP_ARCH_X86;
     case Condition::kFromI386:
       return arch == SCMP_ARCH_X86;
@@ -147,6 +148,13 @@ Comparisons ComparisonsFor(Condition condition, const FilterOptions& options) {
       return NoSuchKinds(options);
     case Condition::kOwnLoopback:
       if (options.own_loopback) all.emplace_back();
+      return all;
+    case Condition::kWithoutEgress:
+      if (!options.private_datagrams) return all;
+      for (const int protocol : {IPPROTO_IP, IPPROTO_UDP, IPPROTO_UDPLITE}) {
+        all.push_back(
+            {IsInet(), IsType(SOCK_DGRAM), Compare(2, SCMP_CMP_MASKED_EQ, kIntMask, static_cast<uint64_t>(protocol))});
+      }
       return all;
     case Condition::kRoutingHeader:
       for (const uint64_t option : {IPV6_RTHDR, IPV6_2292PKTOPTIONS}) {

@@ -24,6 +24,9 @@ struct FilterOptions {
   // Stop connect() for the companion to look at: the service's loopback is its own, and no wall in the kernel sees to
   // that.
   bool own_loopback = false;
+  // Stop socket() for UDP sockets, which the companion gives the private address: the profile says `egress = false`,
+  // and no wall in the kernel sees to that.
+  bool private_datagrams = false;
   // The kernel forces binds by itself (the `cgroup` wall without `notify`): bind() is let through. Then i386 gets no
   // sockets: the companion would make them, and what it makes does not belong to the service's cgroup.
   bool kernel_binds = false;

@@ -23,7 +23,7 @@ absl::StatusOr<std::vector<sock_filter>> FilterFor(const FilterOptions& options)
     return filter.families == families && filter.deny_mptcp == options.deny_mptcp &&
            filter.own_loopback == options.own_loopback;
   });
-  if (found == ready.end() || options.kernel_binds) return BuildFilter(options);
+  if (found == ready.end() || options.kernel_binds || options.private_datagrams) return BuildFilter(options);
   return std::vector<sock_filter>(found->program.begin(), found->program.end());
 }
 

@@ -150,6 +150,8 @@ absl::StatusOr<Plan> MakePlan(const RunOptions& options, int stderr_fd) {
        .deny_mptcp = setup->link != nullptr,
        // Who may do without the wall does not know yet whether he has it.
        .own_loopback = setup->policy.loopback != Loopback::kHost && !setup->policy.walls.Insists(Wall::kCgroup),
+       .private_datagrams = !setup->policy.egress && setup->policy.walls.Allows(Wall::kNotify) &&
+                            !setup->policy.walls.Insists(Wall::kCgroup),
        .kernel_binds = !setup->policy.walls.Allows(Wall::kNotify)});
   if (!filter.ok()) return filter.status();
   absl::StatusOr<uint64_t> netns_cookie = OwnNetnsCookie();

@@ -71,15 +71,19 @@ CallHandler::Outcome CallHandler::BindInet(const Subject& subject) {
   KernelHostFacts host(subject.tid, subject.socket.get(), scope_id != 0 ? scope_id : facts.bound_ifindex);
   const auto* bytes = reinterpret_cast<const uint8_t*>(&subject.address.storage);
   BindVerdict verdict = DecideInetBind({bytes, subject.address.size}, facts, policy_, host);
-  return std::visit(Overloaded{
-                        [&](const AsRequested&) -> Outcome {
-                          return {BindPort(subject, subject.address), Verdict::kAsRequested};
-                        },
-                        [&](const Rewrite& rewrite) -> Outcome { return BindRewritten(subject, facts, rewrite); },
-                        [&](const Egress& egress) -> Outcome { return BindEgress(subject, facts, egress); },
-                        [&](const Deny& deny) -> Outcome { return Refuse(subject, deny.error, deny.reason); },
-                    },
-                    verdict);
+  const Outcome outcome =
+      std::visit(Overloaded{
+                     [&](const AsRequested&) -> Outcome {
+                       return {BindPort(subject, subject.address), Verdict::kAsRequested};
+                     },
+                     [&](const Rewrite& rewrite) -> Outcome { return BindRewritten(subject, facts, rewrite); },
+                     [&](const Egress& egress) -> Outcome { return BindEgress(subject, facts, egress); },
+                     [&](const Deny& deny) -> Outcome { return Refuse(subject, deny.error, deny.reason); },
+                 },
+                 verdict);
+  // It may have lost the address that it had from the beginning.
+  if (outcome.error != 0 && !facts.foreign_netns) HoldPrivately(subject.socket.get());
+  return outcome;
 }
 
 CallHandler::Outcome CallHandler::BindRewritten(const Subject& subject, const SocketFacts& facts,

@@ -42,6 +42,15 @@ int ChoosePort(int socket, SockAddr* name) {
   return error != 0 ? error : LocalName(other.get(), name);
 }
 
+int WithPortLater(int socket, absl::FunctionRef<int()> bind) {
+  const int yes = 1, no = 0;
+  const bool was_set = IntOption(socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0) != 0;
+  if (!was_set && setsockopt(socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof(yes)) != 0) return errno;
+  const int error = bind();
+  if (!was_set) setsockopt(socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &no, sizeof(no));
+  return error;
+}
+
 bool AllowPrivateSource(int socket) {
   return IntOption(socket, IPPROTO_IPV6, IPV6_FREEBIND, 0) == 0 && SetFreebind(socket, 1) == 0;
 }

@@ -8,6 +8,7 @@
 #ifndef FORCEBIND_NOTIFY_BIND_PRIVATE_H_
 #define FORCEBIND_NOTIFY_BIND_PRIVATE_H_
 
+#include "absl/functional/function_ref.h"
 #include "sys/sockaddr.h"
 
 namespace forcebind {
@@ -18,6 +19,9 @@ int BindPrivate(int socket, const SockAddr& name);
 // A TCP port that is free at `name`, an IPv6 address: the one that the kernel would choose for `socket`. Nothing keeps
 // it free. An errno value, as of BindPrivate().
 int ChoosePort(int socket, SockAddr* name);
+
+// Runs `bind` so that a port which it does not name is left for later (IP_BIND_ADDRESS_NO_PORT).
+int WithPortLater(int socket, absl::FunctionRef<int()> bind);
 
 // For a UDP socket that is reached by the ULA: a server that answers from the address at which it was asked names it as
 // the source (IPV6_PKTINFO), which the kernel refuses for the same reason (net/ipv6/datagram.c, ip6_datagram_send_ctl).

@@ -28,7 +28,8 @@ struct NumberedCall {
   int number;
   CallKind kind;
 };
-constexpr NumberedCall kNative[] = {{__NR_bind, CallKind::kBind},
+constexpr NumberedCall kNative[] = {{__NR_socket, CallKind::kSocket},
+                                    {__NR_bind, CallKind::kBind},
                                     {__NR_listen, CallKind::kListen},
                                     {__NR_connect, CallKind::kConnect},
                                     {__NR_io_uring_setup, CallKind::kRing}};
@@ -108,6 +109,7 @@ int DecodeCall(const Notification& notification, MemoryReader read, Call* call) 
   std::optional<CallKind> kind;
   if (notification.arch == kNativeArch) {
     kind = KindOf(notification.number, kNative);
+    call->native = true;
   } else if (notification.arch == AUDIT_ARCH_I386) {
     if (notification.number == kI386Socketcall) return DecodeSocketcall(notification, read, call);
     kind = KindOf(notification.number, kI386);

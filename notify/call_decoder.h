@@ -16,6 +16,7 @@ namespace forcebind {
 
 struct Call {
   CallKind kind = CallKind::kBind;
+  bool native = false;  // not of i386
   int fd = -1;
   uint64_t address = 0;                    // bind, connect: where the sockaddr lies
   int address_length = 0;                  // bind, connect: as the service said, unchecked
@@ -27,7 +28,7 @@ struct Call {
 // Reads `size` bytes of the target at `address`; an errno value.
 using MemoryReader = absl::FunctionRef<int(uint64_t address, void* buffer, size_t size)>;
 
-// Decodes bind, listen, connect and io_uring_setup, i386's socket and socketpair, and i386's socketcall of these. 0;
+// Decodes socket, bind, listen, connect and io_uring_setup, i386's socketpair, and i386's socketcall of these. 0;
 // ENOSYS for any other call or architecture; the reader's error (socketcall's arguments lie in memory).
 int DecodeCall(const Notification& notification, MemoryReader read, Call* call);
 

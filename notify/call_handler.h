@@ -18,7 +18,8 @@
 //   connect  The destination is looked at. One that is not the service's own loopback, and every call that cannot be
 //          looked at, is left to the kernel (connect is no wall, docs/adr/0012-connect-is-continued.md). The rest is
 //          started here without waiting, and waited for by the kernel (notify/connect_call).
-//   socket, socketpair (i386 only, notify/traced_syscalls.h): made here, as the task itself, and put into its table.
+//   socket, socketpair (i386; UDP without `egress`; notify/traced_syscalls.h): made here, as the task itself, and put
+//          into its table.
 //   io_uring_setup  Behind the `cgroup` wall: likewise, and limited for good to what no wall stops (notify/ring_call).
 //
 // TRUST    Everything read from the target is hostile, and so is what other threads do to the socket meanwhile.
@@ -116,6 +117,8 @@ class CallHandler {
   Outcome BindNetlink(const Subject& subject);
   Outcome BindAsTask(const Subject& subject);
   Outcome MakeSocket(const Subject& subject);
+  // Without `egress`: gives a UDP socket that has no port the private address. An errno value.
+  int HoldPrivately(int fd) const;
   Outcome MakeRing(const Subject& subject);
   int CheckKind(const Call& call) const;
   bool MayHaveFamily(int family) const;
@@ -126,7 +129,6 @@ class CallHandler {
   Outcome ListenAsTask(const Subject& subject);
 
   Outcome Connect(const Subject& subject);
-  void BindSource(const Subject& subject, const IpAddress& source);
   Outcome ConnectRedirected(const Subject& subject, const ConnectFacts& facts, const Redirect& redirect);
   Outcome LeaveToKernel(const Subject& subject);
 

@@ -25,6 +25,7 @@
 #include <variant>
 
 #include "core/overloaded.h"
+#include "notify/bind_private.h"
 #include "notify/call_handler.h"
 #include "notify/inet_sockaddr.h"
 #include "sys/socket_info.h"
@@ -131,21 +132,13 @@ CallHandler::Outcome CallHandler::Connect(const Subject& subject) {
       DecideConnect(*subject.loopback, facts, policy_, own));
 }
 
-// So that the peer can tell who calls. The port is chosen by connect(), which can share one among many peers
-// (IP_BIND_ADDRESS_NO_PORT). Where it fails the kernel chooses the address, too.
-void CallHandler::BindSource(const Subject& subject, const IpAddress& source) {
-  const int fd = subject.socket.get(), yes = 1, no = 0;
-  const bool was_set = IntOption(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0) != 0;
-  if (!was_set && setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &yes, sizeof(yes)) != 0) return;
-  BindAndNote(subject, {source, 0});
-  if (!was_set) setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &no, sizeof(no));
-}
-
 CallHandler::Outcome CallHandler::ConnectRedirected(const Subject& subject, const ConnectFacts& facts,
                                                     const Redirect& redirect) {
   const int fd = subject.socket.get();
   const SockAddr target = ToSockAddr(redirect.target);
-  if (redirect.source) BindSource(subject, *redirect.source);
+  // So that the peer can tell who calls. The port is chosen by connect(), which can share one among many peers. Where
+  // it fails the kernel chooses the address, too.
+  if (redirect.source) WithPortLater(fd, [&] { return BindAndNote(subject, {*redirect.source, 0}); });
   const bool waits = facts.socket.type == SOCK_STREAM && Blocks(fd);
   const int error = waits ? StartConnect(fd, facts.socket.protocol, target) : ConnectNow(fd, target);
   // EALREADY: another thread has been faster.

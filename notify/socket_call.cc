@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// socket_call: CallHandler's part for socket() and socketpair() of the i386 ABI, whose arguments a filter cannot see.
+// socket_call: CallHandler's part for socket() and socketpair() of the i386 ABI, whose arguments a filter cannot see,
+// and for UDP sockets of a service that may not reach the outside: they have the private address from the beginning,
+// without a port, so that a send without bind comes from there, and its port hears nobody else.
 //
 // The socket is made as the task itself, since it belongs to the user who makes it and some need a capability, and then
 // put into the task's table. Of a socketpair SO_PEERCRED names another process id, and the task's user and group.
 #include <errno.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "core/socket_kinds.h"
+#include "notify/bind_private.h"
 #include "notify/call_handler.h"
+#include "notify/inet_sockaddr.h"
+#include "sys/socket_info.h"
 #include "sys/stand_in.h"
 #include "sys/unix_channel.h"
 
@@ -91,10 +97,24 @@ int CallHandler::CheckKind(const Call& call) const {
   return inet ? CheckSocketKind(call.type & kTypeMask, call.protocol, deny_mptcp_) : 0;
 }
 
+int CallHandler::HoldPrivately(int fd) const {
+  if (policy_.egress) return 0;
+  SocketFacts facts = {.domain = SocketDomain(fd), .type = IntOption(fd, SOL_SOCKET, SO_TYPE, 0)};
+  facts.protocol = IntOption(fd, SOL_SOCKET, SO_PROTOCOL, 0);
+  if ((facts.domain != AF_INET && facts.domain != AF_INET6) || PortProtocol(facts) != Protocol::kUdp) return 0;
+  facts.v6only = facts.domain == AF_INET6 && IntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0;
+  const std::optional<Endpoint> target = ImplicitListenTarget(facts, policy_.addresses);
+  if (!target) return EADDRNOTAVAIL;
+  return WithPortLater(fd, [&] { return BindPrivate(fd, ToSockAddr(*target)); });
+}
+
 CallHandler::Outcome CallHandler::MakeSocket(const Subject& subject) {
   const Call& call = subject.call;
   if (const int error = CheckKind(call)) return Refuse(subject, error, "");
-  if (!InOwnNamespace(subject.tid, "net")) {
+  const bool own_namespace = InOwnNamespace(subject.tid, "net");
+  // What lies in registers stays as it was looked at. A socket that is made here is not behind the `cgroup` wall.
+  if (call.native && (enclosed_ || !own_namespace)) return LeaveToKernel(subject);
+  if (!own_namespace) {
     return Refuse(subject, EAFNOSUPPORT,
                   "32-bit programs get no sockets in another network namespace than forcebind's");
   }
@@ -104,6 +124,10 @@ CallHandler::Outcome CallHandler::MakeSocket(const Subject& subject) {
   const auto as_task = [&](absl::FunctionRef<int()> make) { return CallAsTask(subject, identity, make); };
   const int failed = HasOwnCredentials(identity) ? Make(call, &made) : MakeAs(as_task, call, &made);
   if (failed != 0) return {failed, Verdict::kFailed};
+  if (const int error = HoldPrivately(made.first.get())) {
+    return Refuse(subject, error,
+                  "a UDP socket gets no private address, without which `egress = false` leaves it none");
+  }
   if (call.kind == CallKind::kSocketPair) {
     return {GivePair(device_, subject.id, subject.tid, call, made), Verdict::kAsRequested};
   }

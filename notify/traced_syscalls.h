@@ -29,6 +29,7 @@ enum class Condition {
   kNoSuchKind,          // socket(): AF_INET or AF_INET6, and numbers beyond all types or protocols
   kFromI386,            // made in the i386 ABI, in place of those above; fails there with the `cgroup` wall alone
   kOwnLoopback,         // connect(): the profile gives the service a loopback of its own, and no wall does
+  kWithoutEgress,       // socket(): UDP, UDP-Lite; the profile says `egress = false`, and no wall sees to that
   kRoutingHeader,       // setsockopt(): IPV6_RTHDR, or IPV6_2292PKTOPTIONS, which can hold one
   kNewListener,         // seccomp(): SECCOMP_FILTER_FLAG_NEW_LISTENER
 };
@@ -62,6 +63,8 @@ inline constexpr TracedSyscall kTracedSyscalls[] = {
     {"socket", Condition::kNoSuchKind, Treatment::kFail, EINVAL, "as the kernel says, should it ever have as many"},
     {"socket", Condition::kFromI386, Treatment::kNotify, 0, "as above, for arguments that a filter cannot see"},
     {"socketpair", Condition::kFromI386, Treatment::kNotify, 0, "as above, for arguments that a filter cannot see"},
+    {"socket", Condition::kWithoutEgress, Treatment::kLookAt, 0,
+     "a UDP socket has the private address from the beginning, without a port; every other is left to the kernel"},
     {"setsockopt", Condition::kRoutingHeader, Treatment::kFail, EPERM,
      "by way of one, a socket with an IPv4-mapped address connects to IPv6 and answers on 127.0.0.6 from then on"},
     {"io_uring_setup", Condition::kAlways, Treatment::kNotify, 0,

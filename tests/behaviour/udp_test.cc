@@ -39,6 +39,40 @@ TEST(Udp, PortZeroOnTheWildcardIsForcedWithoutEgress) {
   ExpectSame({"s=socket inet6 dgram", "bind s [::]:0", "getsockname s"}, {.profile = kNoEgress});
 }
 
+TEST(Udp, SendWithoutBindIsForcedWithoutEgress) {
+  for (const std::string program : {"probe", "probe_32"}) {
+    for (const bool ordinary_user : {false, true}) {
+      const Setting setting = {.program = program, .ordinary_user = ordinary_user, .profile = kNoEgress};
+      const std::string forced = RunForced({"s=socket inet dgram", "getsockname s", "sendto s 192.0.2.100:9",
+                                            "sendto s 127.84.3.1:9", "t=socket inet6 dgram", "getsockname t",
+                                            "sendto t [::ffff:127.84.3.1]:9", "u=socket inet stream", "getsockname u"},
+                                           setting);
+      EXPECT_THAT(forced, HasSubstr("getsockname s -> 127.84.3.1:0 (16)\n"
+                                    "sendto s 192.0.2.100:9 -> -1 EINVAL\n"
+                                    "sendto s 127.84.3.1:9 -> 5\n"));
+      EXPECT_THAT(forced, HasSubstr("getsockname t -> [::ffff:127.84.3.1]:0"));
+      EXPECT_THAT(forced, HasSubstr("sendto t [::ffff:127.84.3.1]:9 -> 5\n"));
+      EXPECT_THAT(forced, HasSubstr("getsockname u -> 0.0.0.0:0"));
+      EXPECT_THAT(forced, HasSubstr("kernel: udp 127.84.3.1:"));
+      EXPECT_THAT(forced, HasSubstr("kernel: udp [::ffff:127.84.3.1]:"));
+      EXPECT_THAT(forced, Not(HasSubstr("kernel: udp 0.0.0.0")));
+    }
+  }
+}
+
+TEST(Udp, IsForcedWithoutEgressAlsoAfterABindThatFailed) {
+  const std::string forced =
+      RunForced({"s=socket inet dgram", "bind s 0.0.0.0:5353", "t=socket inet dgram", "bind t 0.0.0.0:5353",
+                 "getsockname t", "bind t 198.18.5.5:5354", "getsockname t", "bind t 0.0.0.0:5355", "getsockname t"},
+                {.profile = kNoEgress});
+  EXPECT_THAT(forced, HasSubstr("bind t 0.0.0.0:5353 -> -1 EADDRINUSE\n"
+                                "getsockname t -> 127.84.3.1:0 (16)\n"
+                                "bind t 198.18.5.5:5354 -> -1 EADDRNOTAVAIL\n"
+                                "getsockname t -> 127.84.3.1:0 (16)\n"
+                                "bind t 0.0.0.0:5355 -> 0\n"
+                                "getsockname t -> 127.84.3.1:5355 (16)\n"));
+}
+
 TEST(Udp, PortZeroOnAnAddressIsForced) {
   ExpectSame({"s=socket inet dgram", "bind s 127.0.0.1:0", "getsockname s", "t=socket inet dgram", "bind t 192.0.2.7:0",
               "getsockname t"});

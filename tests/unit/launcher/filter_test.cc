@@ -89,9 +89,12 @@ constexpr int kI386Socketcall = 102;
 class Filter {
  public:
   explicit Filter(const std::vector<int>& families = kUsual, bool deny_mptcp = false, bool own_loopback = false,
-                  bool kernel_binds = false) {
-    auto program = BuildFilter(
-        {.families = families, .deny_mptcp = deny_mptcp, .own_loopback = own_loopback, .kernel_binds = kernel_binds});
+                  bool kernel_binds = false, bool private_datagrams = false) {
+    auto program = BuildFilter({.families = families,
+                                .deny_mptcp = deny_mptcp,
+                                .own_loopback = own_loopback,
+                                .private_datagrams = private_datagrams,
+                                .kernel_binds = kernel_binds});
     EXPECT_TRUE(program.ok()) << program.status();
     if (program.ok()) program_ = *std::move(program);
   }
@@ -250,6 +253,19 @@ TEST(Filter, RingsAreMadeByTheCompanion) {
     EXPECT_EQ(filter(abi, abi.io_uring_setup, 8), SECCOMP_RET_USER_NOTIF) << abi.name;
     EXPECT_EQ(kernel_binds(abi, abi.io_uring_setup, 8), SECCOMP_RET_USER_NOTIF) << abi.name;
   }
+}
+
+TEST(Filter, UdpSocketsAreLookedAtForAServiceThatMayNotReachTheOutside) {
+  const Filter filter(kUsual, false, false, false, true), usual;
+  for (const uint64_t family : {AF_INET, AF_INET6}) {
+    EXPECT_EQ(filter(kX64, kX64.socket, family, SOCK_DGRAM | SOCK_CLOEXEC), SECCOMP_RET_USER_NOTIF);
+    EXPECT_EQ(filter(kX64, kX64.socket, family, SOCK_DGRAM, IPPROTO_UDPLITE), SECCOMP_RET_USER_NOTIF);
+    EXPECT_EQ(filter(kX64, kX64.socket, family, SOCK_DGRAM, IPPROTO_ICMP), SECCOMP_RET_ALLOW);
+    EXPECT_EQ(filter(kX64, kX64.socket, family, SOCK_DGRAM, IPPROTO_SCTP), Fails(EPROTONOSUPPORT));
+    EXPECT_EQ(filter(kX64, kX64.socket, family, SOCK_STREAM), SECCOMP_RET_ALLOW);
+    EXPECT_EQ(usual(kX64, kX64.socket, family, SOCK_DGRAM), SECCOMP_RET_ALLOW);
+  }
+  EXPECT_EQ(filter(kX64, kX64.socket, AF_UNIX, SOCK_DGRAM), SECCOMP_RET_ALLOW);
 }
 
 TEST(Filter, NoSocketHasARoutingHeader) {
