@@ -62,8 +62,6 @@ const char* Text(Condition condition) {
       return "the profile does not say `loopback = \"host\"`";
     case Condition::kWithoutEgress:
       return "UDP or UDP-Lite, and the profile says `egress = false`";
-    case Condition::kRoutingHeader:
-      return "IPV6_RTHDR or IPV6_2292PKTOPTIONS of IPPROTO_IPV6";
     case Condition::kNewListener:
       return "the flags have SECCOMP_FILTER_FLAG_NEW_LISTENER";
   }

@@ -54,7 +54,6 @@ bool Concerns(const TracedSyscall& traced, uint32_t arch, const FilterOptions& o
       return arch == SCMP_ARCH_X86;
     case Condition::kAlways:
     case Condition::kOwnLoopback:
-    case Condition::kRoutingHeader:
     case Condition::kNewListener:
       return true;
   }
@@ -154,12 +153,6 @@ Comparisons ComparisonsFor(Condition condition, const FilterOptions& options) {
       for (const int protocol : {IPPROTO_IP, IPPROTO_UDP, IPPROTO_UDPLITE}) {
         all.push_back(
             {IsInet(), IsType(SOCK_DGRAM), Compare(2, SCMP_CMP_MASKED_EQ, kIntMask, static_cast<uint64_t>(protocol))});
-      }
-      return all;
-    case Condition::kRoutingHeader:
-      for (const uint64_t option : {IPV6_RTHDR, IPV6_2292PKTOPTIONS}) {
-        all.push_back(
-            {Compare(1, SCMP_CMP_MASKED_EQ, kIntMask, IPPROTO_IPV6), Compare(2, SCMP_CMP_MASKED_EQ, kIntMask, option)});
       }
       return all;
     case Condition::kNewListener:

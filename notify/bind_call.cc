@@ -129,7 +129,8 @@ CallHandler::Outcome CallHandler::BindRewritten(const Subject& subject, const So
 
 int CallHandler::BindTarget(const Subject& subject, const SocketFacts& facts, const Endpoint& target) {
   if (facts.type != SOCK_STREAM) return BindPort(subject, ToSockAddr(target));
-  const bool port_later = IntOption(subject.socket.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0) != 0;
+  const bool port_later = target.address.IsUla() && target.port == 0 &&
+                          IntOption(subject.socket.get(), IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 0) != 0;
   return port_later ? BindAndNote(subject, target) : PinAddress(subject, facts, target);
 }
 

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <netinet/in.h>
 
+#include <utility>
+
 #include "notify/inet_sockaddr.h"
 #include "sys/local_route.h"
 #include "sys/socket_info.h"
@@ -36,8 +38,10 @@ int BindPrivate(int socket, const SockAddr& name) {
 int ChoosePort(int socket, SockAddr* name) {
   const UniqueFd other(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!other.valid()) return errno;
-  const int range = IntOption(socket, IPPROTO_IP, IP_LOCAL_PORT_RANGE, 0);
-  if (range != 0) setsockopt(other.get(), IPPROTO_IP, IP_LOCAL_PORT_RANGE, &range, sizeof(range));
+  for (const auto& [level, option] : {std::pair{SOL_SOCKET, SO_REUSEADDR}, {IPPROTO_IP, IP_LOCAL_PORT_RANGE}}) {
+    const int value = IntOption(socket, level, option, 0);
+    if (value != 0) setsockopt(other.get(), level, option, &value, sizeof(value));
+  }
   const int error = BindPrivate(other.get(), *name);
   return error != 0 ? error : LocalName(other.get(), name);
 }

@@ -16,8 +16,8 @@ namespace forcebind {
 // An errno value; EADDRNOTAVAIL: the address is not on this host.
 int BindPrivate(int socket, const SockAddr& name);
 
-// A TCP port that is free at `name`, an IPv6 address: the one that the kernel would choose for `socket`. Nothing keeps
-// it free. An errno value, as of BindPrivate().
+// A TCP port that is free at `name`, an IPv6 address: one that the kernel would choose for `socket`, as far as its
+// SO_REUSEADDR and IP_LOCAL_PORT_RANGE say. Nothing keeps it free. An errno value, as of BindPrivate().
 int ChoosePort(int socket, SockAddr* name);
 
 // Runs `bind` so that a port which it does not name is left for later (IP_BIND_ADDRESS_NO_PORT).

@@ -12,7 +12,7 @@
 //          the task itself.
 //   listen The last gate for TCP, and a check of the name alone is not one: after connect() and connect(AF_UNSPEC) a
 //          socket's address may change between the check and the listen. So: refuse unless the state is CLOSE or
-//          LISTEN; then try bind(private, port 0), which locks the address or fails because there is one; then check
+//          LISTEN; then try bind(private), which locks the address or fails because there is one; then check
 //          the name, whatever its history (an accepted socket has the public address that it was accepted on, locked),
 //          and that it was we who locked it (notify/pinned_sockets.h); then listen.
 //   connect  The destination is looked at. One that is not the service's own loopback, and every call that cannot be
@@ -134,8 +134,9 @@ class CallHandler {
 
   // Tries to give the socket a private address which nothing can change any more, unless it has one.
   int PinPrivateAddress(const Subject& subject, const SocketFacts& facts, SockAddr* name);
-  // Binds a stream socket, and notes whether anything can change its address (notify/pinned_sockets.h).
+  // Binds a stream socket so that nothing can change its address (notify/pinned_sockets.h).
   int PinAddress(const Subject& subject, const SocketFacts& facts, const Endpoint& target);
+  // Binds it to `target`, and notes whether anything can.
   int BindAndNote(const Subject& subject, const Endpoint& target);
   SocketFacts FactsOf(const Subject& subject) const;
   // bind() with the service's right to privileged ports, and no other.
@@ -147,7 +148,7 @@ class CallHandler {
   // For `report`: what the socket's bind asked for.
   void TellWall(const Subject& subject, const IpAddress& requested);
   bool KernelBinds() const;  // FilterOptions::kernel_binds
-  bool ListensPrivately(int fd) const;
+  bool ListensPrivately(int fd, const SocketFacts& facts) const;
 
   const ServicePolicy& policy_;
   NotifyDevice& device_;

@@ -9,6 +9,7 @@
 #include "notify/call_handler.h"
 #include "notify/inet_sockaddr.h"
 #include "sys/socket_info.h"
+#include "sys/socket_lookup.h"
 #include "sys/stand_in.h"
 
 namespace forcebind {
@@ -55,10 +56,16 @@ Endpoint CallHandler::Requested(const Subject& subject) const {
 bool CallHandler::KernelBinds() const { return !policy_.walls.Allows(Wall::kNotify); }
 
 // A listener's address changes no more, so this look is the last one that is needed. Before listen(2) it may change
-// with the `cgroup` wall alone, where nobody here sees the bind.
-bool CallHandler::ListensPrivately(int fd) const {
+// with the `cgroup` wall alone, where nobody here sees the bind. And an IPv4-mapped one may not be what getsockname()
+// says: a connection to IPv6, by way of a routing header, puts 127.0.0.6 in the place of its IPv4 address
+// (net/ipv6/tcp_ipv6.c, tcp_v6_connect).
+bool CallHandler::ListensPrivately(int fd, const SocketFacts& facts) const {
   SockAddr name;
-  return LocalName(fd, &name) == 0 && policy_.addresses.Contains(ToEndpoint(name).address);
+  if (LocalName(fd, &name) != 0) return false;
+  const Endpoint actual = ToEndpoint(name);
+  if (!policy_.addresses.Contains(actual.address)) return false;
+  if (!actual.address.IsV4Mapped()) return true;
+  return !NobodyListens(AF_INET, actual.address.Unmapped().bytes().data(), actual.port, facts.bound_ifindex);
 }
 
 CallHandler::Outcome CallHandler::ListenInet(const Subject& subject) {
@@ -104,7 +111,7 @@ CallHandler::Outcome CallHandler::ListenInet(const Subject& subject) {
     if (const int error = publisher_.Claim(announcement, &why)) return Refuse(subject, error, why);
   }
   if (const int error = ListenOn(fd, subject.call.backlog)) return {error, Verdict::kFailed};
-  if (!ListensPrivately(fd)) {
+  if (!ListensPrivately(fd, facts)) {
     Unlisten(fd);
     return Refuse(subject, EACCES, "the socket's address changed while it began to listen");
   }

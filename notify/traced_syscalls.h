@@ -30,7 +30,6 @@ enum class Condition {
   kFromI386,            // made in the i386 ABI, in place of those above; fails there with the `cgroup` wall alone
   kOwnLoopback,         // connect(): the profile gives the service a loopback of its own, and no wall does
   kWithoutEgress,       // socket(): UDP, UDP-Lite; the profile says `egress = false`, and no wall sees to that
-  kRoutingHeader,       // setsockopt(): IPV6_RTHDR, or IPV6_2292PKTOPTIONS, which can hold one
   kNewListener,         // seccomp(): SECCOMP_FILTER_FLAG_NEW_LISTENER
 };
 
@@ -65,8 +64,6 @@ inline constexpr TracedSyscall kTracedSyscalls[] = {
     {"socketpair", Condition::kFromI386, Treatment::kNotify, 0, "as above, for arguments that a filter cannot see"},
     {"socket", Condition::kWithoutEgress, Treatment::kLookAt, 0,
      "a UDP socket has the private address from the beginning, without a port; every other is left to the kernel"},
-    {"setsockopt", Condition::kRoutingHeader, Treatment::kFail, EPERM,
-     "by way of one, a socket with an IPv4-mapped address connects to IPv6 and answers on 127.0.0.6 from then on"},
     {"io_uring_setup", Condition::kAlways, Treatment::kNotify, 0,
      "its operations never meet a filter: ENOSYS, or behind the `cgroup` wall a ring that cannot do what is stopped"},
     {"seccomp", Condition::kNewListener, Treatment::kFail, EBUSY,

@@ -2,6 +2,7 @@
 #include "sys/socket_lookup.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
@@ -24,7 +25,10 @@ static_assert(sizeof(Question) == NLMSG_LENGTH(sizeof(inet_diag_req_v2)));
 
 struct Answer {
   nlmsghdr header;
-  inet_diag_msg socket;
+  union {
+    inet_diag_msg socket;
+    nlmsgerr failure;
+  };
   char attributes[4096];
 };
 
@@ -68,20 +72,33 @@ bool Ask(const Question& question, Answer* answer) {
   UniqueFd socket_fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
   if (!socket_fd.valid() || send(socket_fd.get(), &question, sizeof(question), 0) != sizeof(question)) return false;
   const ssize_t size = recv(socket_fd.get(), answer, sizeof(*answer), MSG_DONTWAIT);
-  return size >= static_cast<ssize_t>(sizeof(answer->header) + sizeof(answer->socket)) &&
-         answer->header.nlmsg_type == SOCK_DIAG_BY_FAMILY && answer->header.nlmsg_len <= static_cast<size_t>(size);
+  return size >= static_cast<ssize_t>(NLMSG_LENGTH(sizeof(nlmsgerr))) &&
+         answer->header.nlmsg_len <= static_cast<size_t>(size);
+}
+
+bool HasSocket(const Answer& answer) {
+  return answer.header.nlmsg_type == SOCK_DIAG_BY_FAMILY &&
+         answer.header.nlmsg_len >= NLMSG_LENGTH(sizeof(inet_diag_msg));
 }
 
 }  // namespace
 
 bool FindBoundSocket(int family, int protocol, const uint8_t* address, uint16_t port, FoundSocket* found) {
   Answer answer = {};
-  if (!Ask(QuestionAbout(family, protocol, address, port), &answer)) return false;
+  if (!Ask(QuestionAbout(family, protocol, address, port), &answer) || !HasSocket(answer)) return false;
   const uint8_t state = protocol == IPPROTO_TCP ? TCP_LISTEN : TCP_CLOSE;
   if (answer.socket.idiag_state != state || !IsOn(answer.socket, family, address)) return false;
   found->family = answer.socket.idiag_family;
   found->v6only = IsV6Only(answer);
   return true;
+}
+
+bool NobodyListens(int family, const uint8_t* address, uint16_t port, uint32_t ifindex) {
+  Question question = QuestionAbout(family, IPPROTO_TCP, address, port);
+  question.about.id.idiag_if = ifindex;
+  Answer answer = {};
+  if (!Ask(question, &answer)) return false;
+  return answer.header.nlmsg_type == NLMSG_ERROR && answer.failure.error == -ENOENT;
 }
 
 }  // namespace forcebind

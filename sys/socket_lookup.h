@@ -25,6 +25,10 @@ struct FoundSocket {
 // none, or the kernel cannot say (without INET_DIAG or UDP_DIAG).
 bool FindBoundSocket(int family, int protocol, const uint8_t* address, uint16_t port, FoundSocket* found);
 
+// Whether the kernel says that nobody listens (TCP) to this address and port, on the interface `ifindex` (0: on none in
+// particular). False where it cannot say.
+bool NobodyListens(int family, const uint8_t* address, uint16_t port, uint32_t ifindex);
+
 }  // namespace forcebind
 
 #endif  // FORCEBIND_SYS_SOCKET_LOOKUP_H_

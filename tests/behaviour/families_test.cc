@@ -75,14 +75,6 @@ TEST(Families, OtherProtocolsAreNotSupported) {
   }
 }
 
-// By way of one, a socket on an IPv4-mapped address loses it (docs/traced-syscalls.md).
-TEST(Families, NoSocketHasARoutingHeader) {
-  const Script script = {"s=socket inet6 stream", "setsockopt s rthdr 1", "setsockopt s pktoptions 1"};
-  EXPECT_THAT(RunNatively(script), HasSubstr("setsockopt s rthdr 1 -> -1 EINVAL\n"));
-  EXPECT_THAT(RunForced(script),
-              HasSubstr("setsockopt s rthdr 1 -> -1 EPERM\nsetsockopt s pktoptions 1 -> -1 EPERM\n"));
-}
-
 TEST(Families, PingSocketsAreClients) { ExpectSame({"s=socket inet dgram 1", "bind s 0.0.0.0:0"}); }
 
 TEST(Families, UdpLiteIsForced) { ExpectSame({"s=socket inet dgram 136", "bind s 0.0.0.0:5353", "getsockname s"}); }

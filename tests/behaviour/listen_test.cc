@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
+#include "absl/strings/str_cat.h"
 #include "tests/behaviour/comparison.h"
+#include "tests/support/child_process.h"
+#include "tests/support/service_host.h"
 
 namespace forcebind {
 namespace {
@@ -75,6 +79,25 @@ TEST(Listen, OnTheOnlyPortThatTheKernelMayChoose) {
 TEST(Listen, OnTakenPortIsRefused) {
   ExpectSame({"s=socket inet stream", "setsockopt s reuseaddr 1", "bind s 0.0.0.0:8080", "t=socket inet stream",
               "setsockopt t reuseaddr 1", "bind t 0.0.0.0:8080", "listen s 5", "listen t 5", "tcpstate t"});
+}
+
+// What getsockname() says is no longer where it would listen: a connection to IPv6 has put 127.0.0.6 there.
+TEST(Listen, OnAMappedAddressThatARoutingHeaderHasTakenIsRefused) {
+  ServiceHost host;
+  ASSERT_EQ(system("ip -6 route add default dev public"), 0);
+  const Script overwritten = {kProbe,
+                              "s=socket inet6 stream+nonblock",
+                              "bind s [::ffff:127.84.3.1]:8080",
+                              "rthdr s ::ffff:1.2.3.4 2001:db8::9",
+                              "connect s [2001:db8::9]:9",
+                              "connect s unspec/0.0.0.0:0",
+                              "rthdr s",
+                              "getsockname s",
+                              "listen s 5"};
+  constexpr char kStillThere[] = "getsockname s -> [::ffff:127.84.3.1]:8080 scope 0 (28)\n";
+  EXPECT_THAT(RunChild(overwritten).output, HasSubstr(absl::StrCat(kStillThere, "listen s 5 -> 0\n")));
+  const ChildResult forced = RunChild(Join(PrivateRun(), overwritten));
+  EXPECT_THAT(forced.output, HasSubstr(absl::StrCat(kStillThere, "listen s 5 -> -1 EACCES\n")));
 }
 
 TEST(Listen, OnDatagramsIsNotSupported) {

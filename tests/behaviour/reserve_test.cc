@@ -347,8 +347,10 @@ void TryToOverwriteUla(int socket) {
   };
   const int off = 0;
   EXPECT_LT(connect_to("::1"), 0);
+  EXPECT_EQ(errno, ECONNREFUSED);
   EXPECT_NE(setsockopt(socket, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)), 0);
   EXPECT_LT(connect_to("::ffff:127.0.0.9"), 0);
+  EXPECT_EQ(errno, ENETUNREACH);
 }
 
 struct UlaSocket {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "absl/strings/numbers.h"
 #include "build_paths.h"
@@ -90,6 +91,22 @@ TEST_F(WallRunTest, AServiceIsBehindItByDefaultAndReachesItself) {
   EXPECT_EQ(std::count(walls.begin(), walls.end(), "cgroup"), 1) << walls;
   service.CloseInput();
   EXPECT_EQ(service.Wait(), 0);
+}
+
+// The companion binds a ULA with a port by number, which is none of those that are allowed.
+TEST_F(WallRunTest, PortZeroIsAllowedWhateverElseIs) {
+  std::ofstream("/mnt/allow.toml") << "allow = [\"tcp/8080\"]\n";
+  for (const char* wall : {"notify", "cgroup"}) {
+    ChildProcess service(Probe(
+        {"--profile", "/mnt/allow.toml", "--wall", wall, "--wall", "cgroup"},
+        {"s=socket inet6 stream", "bind s [::1]:0", "listen s 5", "t=socket inet6 stream", "setsockopt t v6only 1",
+         "listen t 5", "u=socket inet6 stream", "bind u [::1]:8081", "bind u [::1]:8080", "listen u 5"}));
+    const std::string said = service.ReadAll();
+    for (const char* line : {"bind s [::1]:0 -> 0\nlisten s 5 -> 0\n", "listen t 5 -> 0\n",
+                             "bind u [::1]:8081 -> -1 EACCES\nbind u [::1]:8080 -> 0\nlisten u 5 -> 0\n"}) {
+      EXPECT_THAT(said, HasSubstr(line)) << wall;
+    }
+  }
 }
 
 TEST_F(WallRunTest, TheCompanionStaysOutside) {

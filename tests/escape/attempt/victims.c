@@ -104,7 +104,7 @@ void KillCompanionInListen(char** arguments) {
   listen(listener, kBacklog);
   SetInt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
   BindTo4(fd, "127.84.3.1", 0);
-  LoseAddress((void*)(long)fd);
+  LoseAddress((void*)(long)fd);  // natively there is no other moment
   if (ptrace(PTRACE_SEIZE, victim, NULL, PTRACE_O_TRACESYSGOOD) != 0) Note("ptrace: %s", strerror(errno));
   ptrace(PTRACE_INTERRUPT, victim, NULL, NULL);
   waitpid(victim, NULL, __WALL);

@@ -14,7 +14,7 @@
 //                                                            connection fails or listening ends; unless bind leaves the
 //                                                            port for later
 //   everything else                                        the same: an address of another host, no address at all
-//   listen on a TCP socket in the state CLOSE              the private address with port 0 first, for one that is not
+//   listen on a TCP socket in the state CLOSE              the private address first, as with port 0, for one not
 //                                                            bound; then listen. A connection that has ended thus has
 //                                                            the private address, although its listen is EINVAL: the
 //                                                            kernel shows it like a fresh socket

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/net.h>
@@ -43,8 +44,6 @@ static const struct Name kOptions[] = {{"reuseaddr", SOL_SOCKET, SO_REUSEADDR},
                                        {"freebind6", IPPROTO_IPV6, IPV6_FREEBIND},
                                        {"bindtoifindex", SOL_SOCKET, SO_BINDTOIFINDEX},
                                        {"local_port_range", IPPROTO_IP, IP_LOCAL_PORT_RANGE},
-                                       {"rthdr", IPPROTO_IPV6, IPV6_RTHDR},
-                                       {"pktoptions", IPPROTO_IPV6, IPV6_2292PKTOPTIONS},
                                        {"fastopen", IPPROTO_TCP, TCP_FASTOPEN},
                                        {"repair", IPPROTO_TCP, TCP_REPAIR},
                                        {NULL, 0, 0}};
@@ -120,6 +119,20 @@ static void Socket(const struct Line* line, struct Answer* answer) {
 static void Bind(const struct Line* line, struct Answer* answer) {
   const struct ProbeAddress address = ParseAddress(Word(line, 2), Word(line, 3));
   SetResult(answer, Invoke(line->via, &kBind, Number(Word(line, 1)), (long)address.data, address.length));
+}
+
+// rthdr FD HOP ADDRESS: by way of HOP to ADDRESS (RFC 8754), two IPv6 addresses. Without them: no header.
+static void SetRoutingHeader(const struct Line* line, struct Answer* answer) {
+  enum { kSegmentRouting = 4, kSegments = 2 };
+  struct {
+    uint8_t next, length, type, segments_left, last_entry, flags, tag[2];
+    struct in6_addr segments[kSegments];
+  } header = {.length = 2 * kSegments, .type = kSegmentRouting, .segments_left = kSegments - 1};
+  header.last_entry = kSegments - 1;
+  const int given = inet_pton(AF_INET6, Word(line, 2), &header.segments[1]) == 1 &&
+                    inet_pton(AF_INET6, Word(line, 3), &header.segments[0]) == 1;
+  SetResult(answer, setsockopt(Number(Word(line, 1)), IPPROTO_IPV6, IPV6_RTHDR, given ? &header : NULL,
+                               given ? sizeof(header) : 0));
 }
 
 static void Listen(const struct Line* line, struct Answer* answer) {
@@ -224,16 +237,27 @@ int SocketCall(const struct Line* line, struct Answer* answer) {
   static const struct {
     const char* call;
     void (*run)(const struct Line*, struct Answer*);
-  } kCalls[] = {{"socket", Socket},          {"bind", Bind},
-                {"listen", Listen},          {"connect", Connect},
-                {"getsockname", NameOrPeer}, {"getpeername", NameOrPeer},
-                {"setsockopt", Option},      {"peercred", PeerOf},
-                {"sendto", SendTo},          {"recvfrom", ReceiveFrom},
-                {"tcpstate", TcpStateOf},    {"await", Await},
-                {"close", Descriptor},       {"dup", Descriptor},
-                {"dup2", Descriptor},        {"open", Descriptor},
-                {"opath", Descriptor},       {"shutdown", Descriptor},
-                {"accept", Descriptor},      {"socketpair", SocketPair},
+  } kCalls[] = {{"socket", Socket},
+                {"bind", Bind},
+                {"listen", Listen},
+                {"connect", Connect},
+                {"getsockname", NameOrPeer},
+                {"getpeername", NameOrPeer},
+                {"rthdr", SetRoutingHeader},
+                {"setsockopt", Option},
+                {"peercred", PeerOf},
+                {"sendto", SendTo},
+                {"recvfrom", ReceiveFrom},
+                {"tcpstate", TcpStateOf},
+                {"await", Await},
+                {"close", Descriptor},
+                {"dup", Descriptor},
+                {"dup2", Descriptor},
+                {"open", Descriptor},
+                {"opath", Descriptor},
+                {"shutdown", Descriptor},
+                {"accept", Descriptor},
+                {"socketpair", SocketPair},
                 {"receive", Receive}};
   for (size_t i = 0; i < sizeof(kCalls) / sizeof(kCalls[0]); ++i) {
     if (strcmp(line->words[0], kCalls[i].call) == 0) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <gtest/gtest.h>
 #include <linux/audit.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 
 #include <cstring>
@@ -97,9 +98,21 @@ TEST(DecodeCall, IntegersAreTheLowerHalfOfTheirRegisters) {
   EXPECT_EQ(call.address_length, 0);
 }
 
-TEST(DecodeCall, NativeSocketIsNotOurs) {
+TEST(DecodeCall, NativeSocket) {
   Call call;
-  EXPECT_EQ(DecodeCall({.arch = kNativeArch, .number = __NR_socket}, NoMemory, &call), ENOSYS);
+  const Notification socket = {
+      .arch = kNativeArch, .number = __NR_socket, .args = {AF_INET6, kHighBits | SOCK_DGRAM, 17}};
+  ASSERT_EQ(DecodeCall(socket, NoMemory, &call), 0);
+  EXPECT_EQ(call.kind, CallKind::kSocket);
+  EXPECT_TRUE(call.native);
+  EXPECT_EQ(call.family, AF_INET6);
+  EXPECT_EQ(call.type, SOCK_DGRAM);
+  EXPECT_EQ(call.protocol, 17);
+}
+
+TEST(DecodeCall, NativeSocketpairIsNotOurs) {
+  Call call;
+  EXPECT_EQ(DecodeCall({.arch = kNativeArch, .number = __NR_socketpair}, NoMemory, &call), ENOSYS);
   EXPECT_EQ(DecodeCall({.arch = kNativeArch, .number = __NR_accept}, NoMemory, &call), ENOSYS);
 }
 
