@@ -132,7 +132,8 @@ int fb_wall_bind6(struct bpf_sock_addr *ctx)
 	if ((wildcard || (mapped && !requested[3])) && fb_is_client(policy, ctx->protocol, port))
 		return 1;
 	/* The companion has looked at the port that was asked for; a ULA it binds with one that was not. */
-	if (fb_has_private6(policy) && fb_is_same6(requested, policy->private6) && !fb_is_below(policy->cgroup_id))
+	if (fb_is_tcp(ctx->protocol) && fb_has_private6(policy) && fb_is_same6(requested, policy->private6) &&
+	    !fb_is_below(policy->cgroup_id))
 		return 1;
 	if (!fb_may_bind_port(policy, ctx->protocol, port))
 		return fb_wall_refuse(FB_EACCES);

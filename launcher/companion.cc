@@ -61,19 +61,18 @@ int Intermediate(void* argument) {
   return 0;
 }
 
-// What a library may write to standard error must not go to a socket of the service, which could be there. `fd`: one
-// that nothing can be written to, and that may stay open when the companion has failed.
-int TakeStandardNumbers(int fd) {
+}  // namespace
+
+absl::Status OccupyStandardNumbers() {
   for (;;) {
-    const int copy = dup(fd);
-    if (copy < 0) return errno;
-    if (copy <= STDERR_FILENO) continue;
-    close(copy);
-    return 0;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) return ErrnoStatus(errno, "create a pipe");
+    close(ends[1]);
+    if (ends[0] <= STDERR_FILENO) continue;
+    close(ends[0]);
+    return absl::OkStatus();
   }
 }
-
-}  // namespace
 
 absl::Status CloseAllBut(std::vector<int> keep) {
   std::sort(keep.begin(), keep.end());
@@ -117,8 +116,8 @@ absl::StatusOr<UniqueFd> HandOver::Take(int launcher, const std::vector<int>& ke
   std::vector<int> needed = {notify.get(), loaded_.get(), answer_.get(), answer_here_.get()};
   needed.insert(needed.end(), keep.begin(), keep.end());
   absl::Status closed = CloseAllBut(std::move(needed));
+  if (closed.ok()) closed = OccupyStandardNumbers();
   if (!closed.ok()) return closed;
-  if (const int error = TakeStandardNumbers(answer_here_.get())) return ErrnoStatus(error, "duplicate a descriptor");
   return notify;
 }
 

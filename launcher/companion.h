@@ -69,6 +69,11 @@ absl::StatusOr<UniqueFd> StartDetached(absl::FunctionRef<int()> body);
 enum class Standing { kOwnSession, kOwnGroup };
 absl::Status BecomeCompanion(Standing standing);
 
+// Where standard input, output or error is closed, puts the end of a pipe there (close-on-exec), which nothing can be
+// written to: what a library writes to standard error must not go to a socket of the service, or to what else would
+// have the number.
+absl::Status OccupyStandardNumbers();
+
 // Closes all descriptors of this process but these.
 absl::Status CloseAllBut(std::vector<int> keep);
 

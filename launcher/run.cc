@@ -226,6 +226,9 @@ int AccompanyAsParent(const Plan& plan, UniqueFd caller, const CallersSignals& s
 
 int Run(const RunOptions& options) {
   const bool has_stderr = fcntl(STDERR_FILENO, F_GETFD) >= 0;
+  // Nothing that is closed again later may have such a number in the companion.
+  absl::Status occupied = OccupyStandardNumbers();
+  if (!occupied.ok()) return Fail(occupied);
   absl::StatusOr<bool> as_parent = NeedsParentMode();
   if (!as_parent.ok()) return Fail(as_parent.status());
   absl::StatusOr<Plan> plan = MakePlan(options, has_stderr ? STDERR_FILENO : -1);

@@ -82,7 +82,7 @@ CallHandler::Outcome CallHandler::BindInet(const Subject& subject) {
                  },
                  verdict);
   // It may have lost the address that it had from the beginning.
-  if (outcome.error != 0 && !facts.foreign_netns) HoldPrivately(subject.socket.get());
+  if (outcome.error != 0 && !facts.foreign_netns && !enclosed_) HoldPrivately(subject.socket.get());
   return outcome;
 }
 

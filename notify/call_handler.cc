@@ -61,7 +61,7 @@ int CallHandler::Gather(const Notification& notification, Subject* subject) {
   switch (subject->call.kind) {
     case CallKind::kSocket:
     case CallKind::kSocketPair:
-      return 0;
+      return CompareNamespace(notification.tid, "net", &subject->in_own_netns);
     case CallKind::kRing:
       if (!enclosed_) return ENOSYS;
       return read(subject->call.address, &subject->ring, sizeof(subject->ring));

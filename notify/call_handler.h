@@ -85,6 +85,7 @@ class CallHandler {
     uint64_t cookie = 0;        // AF_INET, AF_INET6
     SockAddr address;           // bind, connect: our copy
     io_uring_params ring = {};  // io_uring_setup: our copy
+    bool in_own_netns = false;  // socket, socketpair: the thread
     // connect: the destination, if it may be the service's own loopback. Only then is there a socket.
     std::optional<Endpoint> loopback;
   };

@@ -113,7 +113,8 @@ CallHandler::Outcome CallHandler::ListenInet(const Subject& subject) {
   if (const int error = ListenOn(fd, subject.call.backlog)) return {error, Verdict::kFailed};
   if (!ListensPrivately(fd, facts)) {
     Unlisten(fd);
-    return Refuse(subject, EACCES, "the socket's address changed while it began to listen");
+    return Refuse(subject, EACCES,
+                  "the socket has another address than it says, or has lost it while it began to listen");
   }
   if (const int error = publisher_.Announce(announcement, fd, &why)) {
     if (state == TCP_CLOSE) Unlisten(fd);

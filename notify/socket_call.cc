@@ -104,17 +104,16 @@ int CallHandler::HoldPrivately(int fd) const {
   if ((facts.domain != AF_INET && facts.domain != AF_INET6) || PortProtocol(facts) != Protocol::kUdp) return 0;
   facts.v6only = facts.domain == AF_INET6 && IntOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) != 0;
   const std::optional<Endpoint> target = ImplicitListenTarget(facts, policy_.addresses);
-  if (!target) return EADDRNOTAVAIL;
+  if (!target) return EAFNOSUPPORT;
   return WithPortLater(fd, [&] { return BindPrivate(fd, ToSockAddr(*target)); });
 }
 
 CallHandler::Outcome CallHandler::MakeSocket(const Subject& subject) {
   const Call& call = subject.call;
   if (const int error = CheckKind(call)) return Refuse(subject, error, "");
-  const bool own_namespace = InOwnNamespace(subject.tid, "net");
   // What lies in registers stays as it was looked at. A socket that is made here is not behind the `cgroup` wall.
-  if (call.native && (enclosed_ || !own_namespace)) return LeaveToKernel(subject);
-  if (!own_namespace) {
+  if (call.native && (enclosed_ || !subject.in_own_netns)) return LeaveToKernel(subject);
+  if (!subject.in_own_netns) {
     return Refuse(subject, EAFNOSUPPORT,
                   "32-bit programs get no sockets in another network namespace than forcebind's");
   }

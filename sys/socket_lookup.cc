@@ -93,12 +93,33 @@ bool FindBoundSocket(int family, int protocol, const uint8_t* address, uint16_t 
   return true;
 }
 
+namespace {
+
+bool IsMissing(const Question& question) {
+  Answer answer = {};
+  return Ask(question, &answer) && answer.header.nlmsg_type == NLMSG_ERROR && answer.failure.error == -ENOENT;
+}
+
+// ENOENT is also what the kernel says where it has no INET_DIAG: then it does not know of this listener either.
+bool KnowsOfListeners() {
+  sockaddr_in name = {};
+  name.sin_family = AF_INET;
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(name);
+  const UniqueFd listener(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  auto* address = reinterpret_cast<sockaddr*>(&name);
+  if (!listener.valid() || bind(listener.get(), address, size) != 0 || listen(listener.get(), 0) != 0) return false;
+  if (getsockname(listener.get(), address, &size) != 0) return false;
+  const auto* bytes = reinterpret_cast<const uint8_t*>(&name.sin_addr);
+  return !IsMissing(QuestionAbout(AF_INET, IPPROTO_TCP, bytes, ntohs(name.sin_port)));
+}
+
+}  // namespace
+
 bool NobodyListens(int family, const uint8_t* address, uint16_t port, uint32_t ifindex) {
   Question question = QuestionAbout(family, IPPROTO_TCP, address, port);
   question.about.id.idiag_if = ifindex;
-  Answer answer = {};
-  if (!Ask(question, &answer)) return false;
-  return answer.header.nlmsg_type == NLMSG_ERROR && answer.failure.error == -ENOENT;
+  return IsMissing(question) && KnowsOfListeners();
 }
 
 }  // namespace forcebind

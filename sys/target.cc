@@ -134,11 +134,17 @@ int ReadTaskIdentity(pid_t tid, TaskIdentity* identity) {
   return 0;
 }
 
-bool InOwnNamespace(pid_t tid, const char* name) {
+int CompareNamespace(pid_t tid, const char* name, bool* same) {
   struct stat theirs, ours;
-  return stat(absl::StrCat("/proc/", tid, "/ns/", name).c_str(), &theirs) == 0 &&
-         stat(absl::StrCat("/proc/self/ns/", name).c_str(), &ours) == 0 && theirs.st_ino == ours.st_ino &&
-         theirs.st_dev == ours.st_dev;
+  if (stat(absl::StrCat("/proc/", tid, "/ns/", name).c_str(), &theirs) != 0) return errno;
+  if (stat(absl::StrCat("/proc/self/ns/", name).c_str(), &ours) != 0) return errno;
+  *same = theirs.st_ino == ours.st_ino && theirs.st_dev == ours.st_dev;
+  return 0;
+}
+
+bool InOwnNamespace(pid_t tid, const char* name) {
+  bool same = false;
+  return CompareNamespace(tid, name, &same) == 0 && same;
 }
 
 bool IsOf(const TaskIdentity& task, uid_t uid) {

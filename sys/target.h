@@ -66,6 +66,8 @@ bool IsOf(const TaskIdentity& task, uid_t uid);
 
 // Is /proc/TID/ns/NAME this process's own namespace? False if that cannot be known.
 bool InOwnNamespace(pid_t tid, const char* name);
+// The same; an errno value if it cannot be known.
+int CompareNamespace(pid_t tid, const char* name, bool* same);
 
 }  // namespace forcebind
 

@@ -343,6 +343,17 @@ class Companion {
   UniqueFd pidfd_;
 };
 
+// No descriptor that it opens later, least of all a socket of the service's, may have such a number.
+TEST(Process, CompanionHasAStandardErrorWhereTheServiceHasNone) {
+  ServiceHost host;
+  ChildProcess child(Forced({kProbe, "hold"}), ChildInput::kPipe, [] { close(STDERR_FILENO); });
+  ASSERT_TRUE(child.ReadUntil("holding\n"));
+  char target[100];
+  EXPECT_GT(readlink(absl::StrCat("/proc/", Companion(child).pid(), "/fd/2").c_str(), target, sizeof(target)), 0);
+  child.CloseInput();
+  EXPECT_EQ(child.Wait(), 0);
+}
+
 TEST(Process, CompanionEndsWithTheService) {
   ServiceHost host;
   for (const auto& prepare : {std::function<void()>([] {}), std::function<void()>(&BecomeOrdinaryUser)}) {

@@ -60,6 +60,14 @@ TEST(Udp, SendWithoutBindIsForcedWithoutEgress) {
   }
 }
 
+// Whoever cannot be looked at gets none.
+TEST(Udp, AnUndumpableProcessGetsNoneWithoutEgress) {
+  const std::string forced = RunForced({"dumpable 0", "s=socket inet dgram", "t=socket inet stream"},
+                                       {.ordinary_user = true, .profile = kNoEgress});
+  EXPECT_THAT(forced, HasSubstr("s=socket inet dgram -> -1 EPERM\n"));
+  EXPECT_THAT(forced, Not(HasSubstr("t=socket inet stream -> -1")));
+}
+
 TEST(Udp, IsForcedWithoutEgressAlsoAfterABindThatFailed) {
   const std::string forced =
       RunForced({"s=socket inet dgram", "bind s 0.0.0.0:5353", "t=socket inet dgram", "bind t 0.0.0.0:5353",

@@ -147,9 +147,10 @@ Outcome Run(const Setup& setup) {
     child.Write(absl::StrCat(VictimOf(setup, child, bystander.get()), "\n"));
   }
   Words seen;
-  // What it would inherit is there before forcebind looks, whatever forcebind then says.
-  const bool watched =
-      setup.level != nullptr && !setup.escape.way.has_value() && bystander == nullptr && setup.escape.inherited.empty();
+  // What it would inherit is there before forcebind looks, whatever forcebind then says. With the `cgroup` wall alone a
+  // listener that has won a race is there until the companion has looked (OpenWay::kKilledCompanion).
+  const bool watched = setup.level != nullptr && setup.level->Has(Wall::kNotify) && !setup.escape.way.has_value() &&
+                       bystander == nullptr && setup.escape.inherited.empty();
   outcome.held = watched ? WatchUntil("holding\n", child, host, &seen) : child.ReadUntil("holding\n");
   // What it holds itself is no escape. One that was made to do something is let live.
   if (bystander != nullptr && !setup.escape.bystander.empty() && setup.escape.attempt.front() != "trace-victim") {

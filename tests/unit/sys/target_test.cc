@@ -192,6 +192,12 @@ TEST(DescriptorSource, AThreadsOwnTableCounts) {
   thread.join();
 }
 
+TEST(CompareNamespace, SaysWhyItCannotBeKnown) {
+  bool same = true;
+  EXPECT_EQ(CompareNamespace(getpid(), "net", &same), 0);
+  EXPECT_EQ(CompareNamespace(kNobody, "net", &same), ENOENT);
+}
+
 TEST(InOwnNamespace, ThisProcessIs) {
   EXPECT_TRUE(InOwnNamespace(getpid(), "net"));
   EXPECT_FALSE(InOwnNamespace(kNobody, "net"));
