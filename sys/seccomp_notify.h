@@ -4,8 +4,9 @@
 //
 // Continue() lets the kernel make the call itself, and read the service's memory a second time: another thread may have
 // changed by then what was looked at, or put another file at the descriptor's number. It is for calls that no promise
-// hangs on, today connect() alone (docs/adr/0012-connect-is-continued.md), and never for bind() or listen(), whatever
-// they were found to be: there two threads won that race in 6 of 6 runs.
+// hangs on, today connect() alone (docs/adr/0012-connect-is-continued.md), and for those whose arguments are numbers in
+// registers, today the native socket(); never for bind() or listen(), whatever they were found to be: there two threads
+// won that race in 6 of 6 runs.
 #ifndef FORCEBIND_SYS_SECCOMP_NOTIFY_H_
 #define FORCEBIND_SYS_SECCOMP_NOTIFY_H_
 
