@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// pinned_sockets: which sockets have a private address that nothing changes any more: those that the companion has
-// bound with success itself. The kernel locks such an address (SOCK_BINDADDR_LOCK), so that neither connect(2) nor a
-// disconnect changes it. A ULA takes more: a connection to an IPv4-mapped address overwrites it, unless the socket is
-// V6ONLY. A bind to a ULA makes it that, and as long as the socket has a port that cannot be taken back
-// (net/ipv6/ipv6_sockglue.c); but only a port that was asked for by number stays when a connection fails
-// (SOCK_BINDPORT_LOCK). So with a ULA there is a port, and by number (CallHandler::PinAddress).
+// pinned_sockets: which sockets have a private address that stays: those that the companion has bound with success
+// itself. The kernel locks such an address (SOCK_BINDADDR_LOCK), so that neither connect(2) nor a disconnect takes it,
+// but for two. A ULA is overwritten by a connection to an IPv4-mapped address, unless the socket is V6ONLY. A bind to a
+// ULA makes it that, and as long as the socket has a port that cannot be taken back (net/ipv6/ipv6_sockglue.c); but
+// only a port that was asked for by number stays when a connection fails (SOCK_BINDPORT_LOCK). So with a ULA there is a
+// port, and by number (CallHandler::PinAddress). An IPv4-mapped address is overwritten by a connection to IPv6 by way
+// of a routing header; that is looked at after listen(2) (CallHandler::ListensPrivately).
 //
 // It takes a memory, since the kernel cannot be asked. A bind that fails with EINVAL says that the socket is bound, or
 // is connecting, or is V6ONLY; a name may be that of a connection: on [fd5e::1]:40000 after a connect() to an own

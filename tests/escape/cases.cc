@@ -752,6 +752,7 @@ Cases RaceCases() {
        .reason = "a listener's address is gone after shutdown() and a bind() that fails",
        .attempt = {"race-relisten"},
        .escapes = "tcp 0.0.0.0:",
+       .for_a_moment = OpenWay::kKilledCompanion,
        .race = true},
       {.name = "RaceOfMptcp",
        .reason = "its name is a copy",

@@ -39,6 +39,8 @@ struct EscapeCase {
   std::vector<std::string> attempt;  // the words of tests/escape/attempt/attempt.h
   std::string escapes;               // natively: the beginning of what the kernel says
   std::optional<OpenWay> way = {};   // which it is
+  // By which it may be seen for a moment, until the companion undoes it; in the end it has not got out.
+  std::optional<OpenWay> for_a_moment = {};
   Who who = Who::kEverybody;
   Code code = Code::kAny;
   Victim victim = Victim::kNobody;  // natively: a bystander in the companion's place

@@ -121,6 +121,13 @@ long TriesSaid(const std::string& output) {
   return tries;
 }
 
+// What it would inherit is there before forcebind looks, whatever forcebind then says.
+bool IsWatched(const Setup& setup) {
+  const EscapeCase& escape = setup.escape;
+  if (setup.level == nullptr || escape.way.has_value() || !escape.inherited.empty()) return false;
+  return !escape.for_a_moment.has_value() || !IsOpen(FactsOf(*escape.for_a_moment), setup.level->walls);
+}
+
 Outcome Run(const Setup& setup) {
   ServiceHost host({"attempt", "attempt_static", "attempt_32"});
   if (!setup.escape.profile.empty()) std::ofstream(kProfile) << setup.escape.profile;
@@ -147,10 +154,7 @@ Outcome Run(const Setup& setup) {
     child.Write(absl::StrCat(VictimOf(setup, child, bystander.get()), "\n"));
   }
   Words seen;
-  // What it would inherit is there before forcebind looks, whatever forcebind then says. With the `cgroup` wall alone a
-  // listener that has won a race is there until the companion has looked (OpenWay::kKilledCompanion).
-  const bool watched = setup.level != nullptr && setup.level->Has(Wall::kNotify) && !setup.escape.way.has_value() &&
-                       bystander == nullptr && setup.escape.inherited.empty();
+  const bool watched = bystander == nullptr && IsWatched(setup);
   outcome.held = watched ? WatchUntil("holding\n", child, host, &seen) : child.ReadUntil("holding\n");
   // What it holds itself is no escape. One that was made to do something is let live.
   if (bystander != nullptr && !setup.escape.bystander.empty() && setup.escape.attempt.front() != "trace-victim") {

@@ -54,6 +54,19 @@ TEST(FindBoundSocket, FindsAListenerOnItsAddressAndPortAlone) {
   EXPECT_FALSE(FindsUdp(kOwn, listener.port()));
 }
 
+TEST(NobodyListens, IsSaidOfAnAddressAndAnInterface) {
+  const Bound listener(SOCK_STREAM, SockAddrV4(kOwn, 0)), on_lo(SOCK_STREAM, SockAddrV4(kOther, 0));
+  EXPECT_TRUE(NobodyListens(AF_INET, kOwn, listener.port(), 0)) << "bound, and not listening";
+  ASSERT_EQ(listen(listener.fd(), 1), 0);
+  EXPECT_FALSE(NobodyListens(AF_INET, kOwn, listener.port(), 0));
+  EXPECT_TRUE(NobodyListens(AF_INET, kOther, listener.port(), 0));
+  const int lo = 1;
+  ASSERT_EQ(setsockopt(on_lo.fd(), SOL_SOCKET, SO_BINDTOIFINDEX, &lo, sizeof(lo)), 0);
+  ASSERT_EQ(listen(on_lo.fd(), 1), 0);
+  EXPECT_FALSE(NobodyListens(AF_INET, kOther, on_lo.port(), lo));
+  EXPECT_TRUE(NobodyListens(AF_INET, kOther, on_lo.port(), 0));
+}
+
 TEST(FindBoundSocket, TheWildcardIsNotTheAddress) {
   const Bound listener(SOCK_STREAM, SockAddrV4(kWildcard, 0)), receiver(SOCK_DGRAM, SockAddrV4(kWildcard, 0));
   ASSERT_EQ(listen(listener.fd(), 1), 0);
